@@ -1,0 +1,1 @@
+"""Values, contracts, hook specifications, errors and versions: all that a plugin may import."""

@@ -1,0 +1,117 @@
+"""The contract of a cable driver.
+
+Verbs are idempotent and repeatable: the core owns all diffing and all routing. A driver makes
+devices and peers, and says through which device and next hop a cable is reached.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from submariner_core.api.model import ConnectionStatus, Endpoint
+from submariner_core.api.naming import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGateway:
+    """This gateway, as its drivers see it. ``slot`` is its small number within its cluster."""
+
+    endpoint: Endpoint
+    slot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A tunnel to one remote gateway, as it should be.
+
+    ``name`` is the remote endpoint's cable name. ``remote`` is whole, since the order of its
+    subnets matters to some drivers; the cable accepts all of them at all times, whether it carries
+    or not. ``slot`` is the remote gateway's. ``address`` and ``port`` are where to send;
+    ``nat`` says that a NAT stands between. ``probe_local`` and ``probe_remote`` are the
+    health-check addresses of both ends, each reached through this very cable.
+    """
+
+    name: str
+    remote: Endpoint
+    slot: int
+    address: IPAddress
+    port: int
+    nat: bool = False
+    probe_local: IPAddress | None = None
+    probe_remote: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How a cable is reached: the core routes the cluster's prefixes there.
+
+    ``via`` is ``None`` for a device that needs no next hop; ``mtu`` is in bytes.
+    """
+
+    device: str
+    via: IPAddress | None
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class CableState:
+    """What the kernel or daemon holds of one cable now.
+
+    ``name`` is ``None`` for an entry on our devices that has no name of ours; ``key`` then tells
+    people what it is. Byte counters are ``None`` where the driver cannot tell them.
+    """
+
+    name: str | None
+    status: ConnectionStatus
+    message: str = ""
+    key: str = ""
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+
+
+class CableDriver(abc.ABC):
+    """One kind of cable. All methods may be repeated with the same arguments at any time.
+
+    Failures are raised as :class:`CableError` (or :class:`KernelError`); the core shows them on
+    the connection and tries again with back-off.
+    """
+
+    @abc.abstractmethod
+    async def open(self, local: LocalGateway) -> Mapping[str, str]:
+        """Bring the device or daemon up, or adopt what is there untouched.
+
+        Returns what to advertise in ``backend_config`` (public key, port, …) under plain keys.
+        May be called again with a changed ``local``.
+        """
+
+    @abc.abstractmethod
+    async def connect(self, cable: Cable) -> Path:
+        """Make this cable so, accepting all of its cluster's prefixes."""
+
+    @abc.abstractmethod
+    async def disconnect(self, cable_name: str) -> None:
+        """Remove a cable. Unknown names are fine; no other cable is disturbed."""
+
+    @abc.abstractmethod
+    async def observe(self) -> Sequence[CableState]:
+        """All that is held now, including what an earlier process left."""
+
+    async def watch(self) -> AsyncIterator[Sequence[CableState]]:
+        """Observations as things change. The default observes every 5 s."""
+        while True:
+            yield await self.observe()
+            await asyncio.sleep(5.0)
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Release handles; the data path goes on forwarding."""
+
+    @abc.abstractmethod
+    async def cleanup(self) -> None:
+        """Remove every trace of this driver, and nothing of anyone else's.
+
+        Works in a process that opened nothing.
+        """

@@ -1,0 +1,112 @@
+"""The contract of a broker transport. The same plugin serves as datastore and as broker.
+
+A transport moves plain records and knows nothing of gateways. One transport object speaks to one
+store; a gateway has two of them: its own cluster's datastore and the broker.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field
+
+
+class Kind(enum.StrEnum):
+    """The kinds of records that are exchanged, by their ``submariner.io/v1`` names."""
+
+    CLUSTER = "Cluster"
+    ENDPOINT = "Endpoint"
+    GATEWAY = "Gateway"
+    ROUTE_AGENT = "RouteAgent"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """Names one record in one store."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored object, undecoded.
+
+    ``body`` holds the object's ``spec`` or ``status`` under that key, as JSON values. ``created``
+    is the store's own and sorts by arrival in that store: ``put`` ignores the caller's.
+    """
+
+    ref: Ref
+    body: Mapping[str, object] = field(hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The right to write for a cluster: refused once that cluster's Cluster record is above."""
+
+    cluster_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All records of the watched kinds, as of one moment. What is not in it is not stored."""
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A record was created or changed."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A record is gone."""
+
+    ref: Ref
+
+
+Event = Snapshot | Put | Deleted
+
+
+class Transport(abc.ABC):
+    """One store. Every method raises :class:`StoreUnavailable` when it cannot be reached.
+
+    No method retries: the core owns back-off. Every method returns or raises within seconds, save
+    ``watch``, which is meant to last.
+    """
+
+    @abc.abstractmethod
+    async def put(self, record: Record, fence: Fence | None) -> None:
+        """Create or replace a record, keeping ``created`` of one that is there.
+
+        Writes nothing when nothing differs. With a fence, raises :class:`StaleEpoch` when the
+        annotation ``submariner.io/epoch`` of the fence's cluster's Cluster record, or of the
+        stored record of this ref, is above ``fence.epoch``; check and write are one step. The
+        Cluster record is the one named after the cluster id (``naming.sanitise``).
+        """
+
+    @abc.abstractmethod
+    async def delete(self, ref: Ref, fence: Fence | None) -> None:
+        """Delete a record; one that is not there is fine. The fence is as for ``put``."""
+
+    @abc.abstractmethod
+    def watch(self, kinds: Collection[Kind]) -> AsyncIterator[Event]:
+        """A Snapshot of these kinds first, and again after any gap; changes in between.
+
+        Raises :class:`StoreUnavailable` when the store goes away; the core watches again.
+        """
+
+    async def close(self) -> None:
+        """Release connections. May be called twice."""
+        return None
