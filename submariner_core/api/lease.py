@@ -57,4 +57,4 @@ class LeaseStore(abc.ABC):
 
     async def close(self) -> None:
         """Release connections. May be called twice."""
-        return None
+        return

@@ -79,12 +79,13 @@ class RouteDriver(abc.ABC):
 
     async def import_flows(self, flows: bytes) -> None:
         """Take over entries that ``export_flows`` of another gateway gave."""
-        return None
 
     async def close(self) -> None:
         """Release handles; the node goes on forwarding."""
-        return None
 
     @abc.abstractmethod
     async def cleanup(self) -> None:
-        """Remove every trace, put old sysctl values back; works in a process that opened nothing."""
+        """Remove every trace and put old sysctl values back.
+
+        Works in a process that opened nothing.
+        """

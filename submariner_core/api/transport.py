@@ -109,4 +109,4 @@ class Transport(abc.ABC):
 
     async def close(self) -> None:
         """Release connections. May be called twice."""
-        return None
+        return

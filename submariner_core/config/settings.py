@@ -40,33 +40,33 @@ class PluginNames(_Model):
 class Lease(_Model):
     """Leader election timings; the holder's own duration is written into the lease."""
 
-    duration: float = Field(3.0, gt=0)
-    renew_deadline: float = Field(2.0, gt=0)
-    retry_period: float = Field(0.5, gt=0)
+    duration: float = Field(default=3.0, gt=0)
+    renew_deadline: float = Field(default=2.0, gt=0)
+    retry_period: float = Field(default=0.5, gt=0)
 
 
 class Failover(_Model):
     """How traffic moves. ``warm`` is how many gateways of a cluster hold cables (1 or 2)."""
 
     evidence: bool = True
-    warm: int = Field(2, ge=1, le=2)
+    warm: int = Field(default=2, ge=1, le=2)
 
 
 class HealthCheck(_Model):
     """Probes through the cables."""
 
     enabled: bool = True
-    interval: float = Field(0.1, gt=0)
-    standby_interval: float = Field(1.0, gt=0)
-    misses: int = Field(3, ge=1)
+    interval: float = Field(default=0.1, gt=0)
+    standby_interval: float = Field(default=1.0, gt=0)
+    misses: int = Field(default=3, ge=1)
 
 
 class Metrics(_Model):
     """The HTTP endpoint of /metrics, /healthz and /readyz; port 0 turns it off."""
 
     address: str = "0.0.0.0"
-    gateway_port: int = Field(32780, ge=0, le=65535)
-    route_agent_port: int = Field(32782, ge=0, le=65535)
+    gateway_port: int = Field(default=32780, ge=0, le=65535)
+    route_agent_port: int = Field(default=32782, ge=0, le=65535)
 
 
 class Log(_Model):
@@ -98,8 +98,8 @@ class Settings(_Model):
     nat_enabled: bool = False
     state_dir: Path = Path("/var/lib/submariner")
 
-    lease: Lease = Field(default_factory=Lease)
-    failover: Failover = Field(default_factory=Failover)
-    health_check: HealthCheck = Field(default_factory=HealthCheck)
-    metrics: Metrics = Field(default_factory=Metrics)
-    log: Log = Field(default_factory=Log)
+    lease: Lease = Lease()
+    failover: Failover = Failover()
+    health_check: HealthCheck = HealthCheck()
+    metrics: Metrics = Metrics()
+    log: Log = Log()

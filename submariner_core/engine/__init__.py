@@ -1,0 +1,1 @@
+"""The gateway process: one task that decides, workers that act, sources that post events."""

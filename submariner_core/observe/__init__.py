@@ -1,0 +1,1 @@
+"""What the outside sees: logging, metrics, health endpoints, and the probes through cables."""
