@@ -1,0 +1,147 @@
+"""A gateway's routing: from the paths that carry to routes, nexthop objects and rules.
+
+The tables (design.md section 5):
+
+* 100: every admitted remote prefix through its cluster's nexthop object, or ``unreachable``; and
+  each remote gateway's health-check IP through that gateway's own path.
+* 101: what came in through a cable never leaves through a cable, nor over the overlay.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from submariner_core.api.cable import Path
+from submariner_core.api.naming import IPAddress, IPNetwork
+from submariner_core.api.network import Nexthop, Route, RouteType, Rule
+
+CABLE_TABLE = 100
+ARRIVED_TABLE = 101
+OVERLAY_DEVICE = "vx-submariner"
+
+ARRIVED_PRIORITY = 99
+CABLE_PRIORITY = 100
+OVERLAY_ENDS_PRIORITY = 101
+
+NEXTHOP_BASE = 0x5A000000
+NEXTHOP_MASK = 0x00FFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePath:
+    """A remote gateway's health-check IP and the path that leads to that very gateway."""
+
+    address: IPAddress
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRouting:
+    """One remote cluster: its admitted prefixes, what carries (if anything), how to probe."""
+
+    cluster_id: str
+    prefixes: tuple[IPNetwork, ...]
+    carries: Path | None
+    probes: tuple[ProbePath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """All that the gateway process programs beside its devices. Each part is sorted."""
+
+    nexthops: tuple[Nexthop, ...]
+    routes: tuple[Route, ...]
+    rules: tuple[Rule, ...]
+
+
+def nexthop_ids(cluster_ids: Collection[str]) -> Mapping[str, int]:
+    """A nexthop id for each cluster, the same in every process that knows the same clusters."""
+    taken: dict[int, str] = {}
+    for cluster_id in sorted(cluster_ids):
+        number = zlib.crc32(cluster_id.encode()) & NEXTHOP_MASK
+        while number in taken:
+            number = (number + 1) & NEXTHOP_MASK
+        taken[number] = cluster_id
+    return {cluster_id: NEXTHOP_BASE | number for number, cluster_id in taken.items()}
+
+
+def is_own_nexthop(number: int) -> bool:
+    """Whether a nexthop id is out of the gateway's range."""
+    return number & ~NEXTHOP_MASK == NEXTHOP_BASE
+
+
+def is_own_rule(rule: Rule) -> bool:
+    """Whether a rule is the gateway's to keep or remove (upstream's ``from all`` one included)."""
+    if rule.table == ARRIVED_TABLE:
+        return rule.priority == ARRIVED_PRIORITY
+    if rule.table == CABLE_TABLE:
+        return rule.priority == CABLE_PRIORITY
+    return rule.priority == OVERLAY_ENDS_PRIORITY and rule.incoming == OVERLAY_DEVICE
+
+
+def routing(
+    clusters: Sequence[ClusterRouting],
+    own_probe: IPv4Address | None,
+    cable_devices: Collection[str],
+) -> Routing:
+    """What should be programmed. ``own_probe`` is the own health-check IP, source of own traffic.
+
+    A prefix that several clusters hold goes to the first: admission leaves one claimant each.
+    """
+    ids = nexthop_ids([cluster.cluster_id for cluster in clusters])
+    nexthops: list[Nexthop] = []
+    routes: dict[tuple[int, IPNetwork], Route] = {}
+    rules: set[Rule] = {
+        Rule(CABLE_PRIORITY, CABLE_TABLE, incoming=OVERLAY_DEVICE),
+        Rule(OVERLAY_ENDS_PRIORITY, None, incoming=OVERLAY_DEVICE),
+    }
+    rules.update(
+        Rule(ARRIVED_PRIORITY, ARRIVED_TABLE, incoming=device) for device in cable_devices
+    )
+    for cluster in clusters:
+        number = ids[cluster.cluster_id]
+        if cluster.carries is not None:
+            nexthops.append(Nexthop(number, cluster.carries.device, cluster.carries.via))
+        for prefix in cluster.prefixes:
+            routes.setdefault((ARRIVED_TABLE, prefix), _unreachable(prefix, ARRIVED_TABLE))
+            if cluster.carries is None:
+                route = _unreachable(prefix, CABLE_TABLE)
+            else:
+                route = Route(prefix, CABLE_TABLE, nexthop=number, source=own_probe)
+            routes.setdefault((CABLE_TABLE, prefix), route)
+        for probe in cluster.probes:
+            host = IPv4Network(f"{probe.address}/32")
+            routes.setdefault(
+                (CABLE_TABLE, host),
+                Route(
+                    host,
+                    CABLE_TABLE,
+                    device=probe.path.device,
+                    via=probe.path.via,
+                    source=own_probe,
+                ),
+            )
+            if own_probe is not None:
+                own = IPv4Network(f"{own_probe}/32")
+                rules.add(Rule(CABLE_PRIORITY, CABLE_TABLE, source=own, destination=host))
+    return Routing(
+        nexthops=tuple(sorted(nexthops, key=lambda nexthop: nexthop.id)),
+        routes=tuple(routes[key] for key in sorted(routes, key=_order)),
+        rules=tuple(sorted(rules, key=_rule_order)),
+    )
+
+
+def _unreachable(prefix: IPNetwork, table: int) -> Route:
+    return Route(prefix, table, type=RouteType.UNREACHABLE)
+
+
+def _order(key: tuple[int, IPNetwork]) -> tuple[int, int, int, int]:
+    table, prefix = key
+    return table, prefix.version, int(prefix.network_address), prefix.prefixlen
+
+
+def _rule_order(rule: Rule) -> tuple[int, str, str, str]:
+    return rule.priority, rule.incoming or "", str(rule.source), str(rule.destination)
