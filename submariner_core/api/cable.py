@@ -30,8 +30,10 @@ class Cable:
     ``name`` is the remote endpoint's cable name. ``remote`` is whole, since the order of its
     subnets matters to some drivers; the cable accepts all of them at all times, whether it carries
     or not. ``slot`` is the remote gateway's. ``address`` and ``port`` are where to send;
-    ``nat`` says that a NAT stands between. ``probe_local`` and ``probe_remote`` are the
-    health-check addresses of both ends, each reached through this very cable.
+    ``nat`` says that a NAT stands between. ``ours`` says that the remote runs this project (its
+    cluster publishes a list of gateways): it follows our formulas for what upstream leaves to
+    chance. ``probe_local`` and ``probe_remote`` are the health-check addresses of both ends, each
+    reached through this very cable.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Cable:
     address: IPAddress
     port: int
     nat: bool = False
+    ours: bool = True
     probe_local: IPAddress | None = None
     probe_remote: IPAddress | None = None
 

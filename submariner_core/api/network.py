@@ -65,11 +65,15 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class ForwardingEntry:
-    """A permanent VXLAN FDB entry. The all-zero MAC may have several destinations."""
+    """A permanent VXLAN FDB entry. The all-zero MAC may have several destinations.
+
+    ``port`` is ``None`` where the peer listens on the device's own port.
+    """
 
     device: str
     mac: str
     destination: IPAddress
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
