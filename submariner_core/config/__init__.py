@@ -1,0 +1,16 @@
+"""Settings from a YAML file and upstream's environment variables, with places in every error."""
+
+from submariner_core.config.document import Document
+from submariner_core.config.environment import Task, requested_task
+from submariner_core.config.settings import Settings
+from submariner_core.config.sources import load, load_document, parse
+
+__all__ = [
+    "Document",
+    "Settings",
+    "Task",
+    "load",
+    "load_document",
+    "parse",
+    "requested_task",
+]

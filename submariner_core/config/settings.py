@@ -1,40 +1,89 @@
 """The settings of a gateway or a route agent, as one frozen model.
 
 Units are in the names of nothing: every duration is in seconds. Where a value comes from a file,
-``config.document`` puts ``file:line:column`` before each error.
+``config.problems`` puts ``file:line:column`` before each error.
 """
 
 from __future__ import annotations
 
-import os
+import itertools
 import socket
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_interface, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
-Network = IPv4Network | IPv6Network
+
+def _network(value: object) -> object:
+    """A CIDR as people write it; says what was meant where host bits are set."""
+    if isinstance(value, (IPv4Network, IPv6Network)):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a CIDR in a string, such as 10.1.0.0/16")  # noqa: TRY004
+    try:
+        loose = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a CIDR; write one such as 10.1.0.0/16") from None
+    if "/" not in value:
+        raise ValueError(f"{value!r} has no prefix length; write one such as {value}/16")
+    if ip_interface(value) != ip_interface(str(loose)):
+        raise ValueError(f"{value!r} has host bits set; did you mean {loose}?")
+    if loose.prefixlen == 0:
+        raise ValueError(f"{value!r} is everything; give the cluster's own range")
+    if loose.is_loopback or loose.is_link_local or loose.is_multicast:
+        raise ValueError(f"{value!r} can never be reached from another cluster")
+    return loose
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ClusterID = Annotated[
     str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 ]
 Name = Annotated[str, StringConstraints(min_length=1)]
+PluginName = Annotated[
+    str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+]
+
+ROLE_KEYS = ("election", "datastore", "broker", "route")
+"""Keys of ``options`` that mean a role rather than a plugin."""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
 
 
 class PluginNames(_Model):
     """Which plugin plays which part; only these are imported."""
 
-    cable: tuple[Name, ...] = Field(min_length=1)
-    election: Name
-    datastore: Name
-    broker: Name | None = None
-    route: Name | None = None
-    extension: tuple[Name, ...] = ()
+    cable: tuple[PluginName, ...] = Field(min_length=1)
+    election: PluginName
+    datastore: PluginName
+    broker: PluginName | None = None
+    route: PluginName | None = None
+    extension: tuple[PluginName, ...] = ()
+
+    @field_validator("cable", "extension")
+    @classmethod
+    def _names_are_distinct(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        taken = (*ROLE_KEYS, *(info.data.get("cable") or ()))
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ValueError(f"{name!r} is named twice")
+            if name in taken:
+                raise ValueError(f"{name!r} already means something else in options; rename it")
+        return names
 
 
 class Lease(_Model):
@@ -43,6 +92,23 @@ class Lease(_Model):
     duration: float = Field(default=3.0, gt=0)
     renew_deadline: float = Field(default=2.0, gt=0)
     retry_period: float = Field(default=0.5, gt=0)
+
+    @field_validator("renew_deadline")
+    @classmethod
+    def _stops_before_expiry(cls, value: float, info: ValidationInfo) -> float:
+        return _below(value, "duration", info)
+
+    @field_validator("retry_period")
+    @classmethod
+    def _retries_before_deadline(cls, value: float, info: ValidationInfo) -> float:
+        return _below(value, "renew_deadline", info)
+
+
+def _below(value: float, bound: str, info: ValidationInfo) -> float:
+    limit = info.data.get(bound)  # absent when it was itself wrong, which is reported already
+    if limit is not None and value >= limit:
+        raise ValueError(f"is {value:g} s and must be below {bound}, which is {limit:g} s")
+    return value
 
 
 class Failover(_Model):
@@ -68,6 +134,13 @@ class Metrics(_Model):
     gateway_port: int = Field(default=32780, ge=0, le=65535)
     route_agent_port: int = Field(default=32782, ge=0, le=65535)
 
+    @field_validator("route_agent_port")
+    @classmethod
+    def _both_run_on_one_node(cls, value: int, info: ValidationInfo) -> int:
+        if value and value == info.data.get("gateway_port"):
+            raise ValueError(f"is {value}, as is gateway_port; both run on a gateway node")
+        return value
+
 
 class Log(_Model):
     """Logging to stderr."""
@@ -80,7 +153,7 @@ class Settings(_Model):
     """Everything a gateway or route agent is told.
 
     ``options`` is keyed by role for election, datastore, broker and route, by name for cables and
-    extensions; each plugin's own model judges its part.
+    extensions; each plugin's own model judges its part. It may hold secrets, so it is never shown.
     """
 
     cluster_id: ClusterID
@@ -88,11 +161,9 @@ class Settings(_Model):
     service_cidr: tuple[Network, ...] = ()
     global_cidr: tuple[Network, ...] = ()
     plugins: PluginNames
-    options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
 
-    node_name: Name = Field(
-        default_factory=lambda: os.environ.get("NODE_NAME") or socket.gethostname()
-    )
+    node_name: Name = Field(default_factory=socket.gethostname)
     private_ip: IPv4Address | None = None
     public_ip: str = ""
     nat_enabled: bool = False
@@ -103,3 +174,30 @@ class Settings(_Model):
     health_check: HealthCheck = HealthCheck()
     metrics: Metrics = Metrics()
     log: Log = Log()
+
+    @field_validator("cluster_cidr", "service_cidr", "global_cidr")
+    @classmethod
+    def _ranges_are_disjoint(
+        cls, value: tuple[Network, ...], info: ValidationInfo
+    ) -> tuple[Network, ...]:
+        for one, other in itertools.combinations(value, 2):
+            _refuse_overlap(one, other, "")
+        for field in ("cluster_cidr", "service_cidr", "global_cidr"):
+            for one, other in itertools.product(value, info.data.get(field) or ()):
+                _refuse_overlap(one, other, f" of {field}")
+        return value
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _nothing_means_no_options(cls, value: object) -> object:
+        """``options:`` or ``vxlan:`` with nothing after it is an empty mapping."""
+        if value is None:
+            return {}
+        if isinstance(value, Mapping):
+            return {name: {} if part is None else part for name, part in value.items()}
+        return value
+
+
+def _refuse_overlap(one: Network, other: Network, where: str) -> None:
+    if one.version == other.version and one.overlaps(other):
+        raise ValueError(f"{one} overlaps {other}{where}; every range must stand alone")
