@@ -1,0 +1,41 @@
+"""The one place that speaks to Linux: netlink, nftables, sysctls.
+
+Importing it is light; pyroute2 is loaded with the first request.
+"""
+
+from __future__ import annotations
+
+from submariner_core.api.network import (
+    PROTOCOL,
+    Address,
+    ForwardingEntry,
+    Link,
+    Neighbour,
+    Nexthop,
+    Route,
+    RouteLookup,
+    RouteType,
+    Rule,
+    Vxlan,
+    VxlanSettings,
+)
+from submariner_core.kernel.errors import KernelError, LinkMismatch
+from submariner_core.kernel.kernel import Kernel
+
+__all__ = [
+    "PROTOCOL",
+    "Address",
+    "ForwardingEntry",
+    "Kernel",
+    "KernelError",
+    "Link",
+    "LinkMismatch",
+    "Neighbour",
+    "Nexthop",
+    "Route",
+    "RouteLookup",
+    "RouteType",
+    "Rule",
+    "Vxlan",
+    "VxlanSettings",
+]

@@ -1,0 +1,64 @@
+"""What the kernel refused, in words, with the remedy where one is known."""
+
+from __future__ import annotations
+
+import errno as codes
+import os
+from typing import TYPE_CHECKING
+
+from submariner_core.api.errors import SubmarinerError
+
+if TYPE_CHECKING:
+    from submariner_core.api.network import Link, Vxlan
+
+_REMEDIES = {
+    codes.EPERM: "the process needs CAP_NET_ADMIN",
+    codes.EACCES: "the process needs CAP_NET_ADMIN",
+    codes.EROFS: "mount /proc/sys writable (a privileged container)",
+    codes.EOPNOTSUPP: "this kernel lacks the feature: load its module or use another kernel",
+    codes.EAFNOSUPPORT: "this kernel lacks the address family, or IPv6 is disabled",
+    codes.ENODEV: "the device is gone; it must exist first",
+    codes.ENETDOWN: "the device is down; set it up first",
+    codes.ENETUNREACH: "the next hop is not reachable through a connected route",
+    codes.EHOSTUNREACH: "the next hop is not reachable through a connected route",
+    codes.EADDRNOTAVAIL: "the source address is on no device of this node",
+    codes.ENOBUFS: "the kernel ran out of buffers; it is tried again",
+    codes.ETIMEDOUT: "the kernel or the program did not answer in time; it is tried again",
+}
+
+
+class KernelError(SubmarinerError):
+    """The kernel refused or failed an action on one object.
+
+    ``object`` and ``action`` name it in words (``route 10.2.0.0/16 in table 100``, ``replace``),
+    ``errno`` is the kernel's code, ``detail`` the kernel's own sentence where it gave one.
+    """
+
+    def __init__(self, object: str, action: str, errno: int, detail: str = "") -> None:  # noqa: A002
+        self.object = object
+        self.action = action
+        self.errno = errno
+        self.detail = detail
+        name = codes.errorcode.get(errno, f"errno {errno}")
+        words = os.strerror(errno)
+        said = f": {detail}" if detail and detail != words else ""
+        remedy = f"; {_REMEDIES[errno]}" if errno in _REMEDIES else ""
+        super().__init__(f"cannot {action} {object}: {words} ({name}){said}{remedy}")
+
+
+class LinkMismatch(KernelError):  # noqa: N818
+    """A device of this name exists with other fixed settings, so it cannot be adopted.
+
+    Move its traffic elsewhere, delete it, and ensure it again.
+    """
+
+    def __init__(self, found: Link, wanted: Vxlan) -> None:
+        self.found = found
+        self.wanted = wanted
+        held = f"{found.vxlan}" if found.vxlan else f"kind {found.kind or 'unknown'!r}"
+        super().__init__(
+            f"device {found.name}",
+            "adopt",
+            codes.EEXIST,
+            f"it has {held}, wanted {wanted.settings}; delete it once its traffic has moved",
+        )

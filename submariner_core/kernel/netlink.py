@@ -1,0 +1,170 @@
+"""One rtnetlink socket: requests in turn, each with a time limit, errors in words."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import errno
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from submariner_core.kernel.errors import KernelError
+
+Message = Any
+"""A decoded netlink message: fields by ``message["family"]``, attributes by ``message.get``."""
+Attributes = Iterable[tuple[str, Any]]
+
+GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.ENXIO, errno.EADDRNOTAVAIL})
+"""What deleting something answers when it is not there."""
+
+_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
+_INTERRUPTED = 0x10
+_DUMP_ATTEMPTS = 5
+
+
+class Noun(enum.IntEnum):
+    """What a message is about: the first of the four message types of each (``RTM_NEW…``)."""
+
+    LINK = 16
+    ADDRESS = 20
+    ROUTE = 24
+    NEIGHBOUR = 28
+    RULE = 32
+    NEXTHOP = 104
+
+
+class Verb(enum.IntEnum):
+    """Added to a noun, this gives the message type."""
+
+    NEW = 0
+    DELETE = 1
+    GET = 2
+
+
+class Mode(enum.IntFlag):
+    """What a NEW may do when the object is there already, or not there yet (``NLM_F_…``)."""
+
+    SET = 0
+    REPLACE = 0x100
+    EXCLUSIVE = 0x200
+    CREATE = 0x400
+    APPEND = 0x800
+
+
+class Netlink:
+    """A socket in the network namespace of the thread that uses it first.
+
+    A request that times out or breaks the socket costs the socket: the next one opens another.
+    """
+
+    def __init__(self, timeout: float = 5.0) -> None:
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+        self._socket: Any = None  # an AsyncIPRSocket, which is untyped
+
+    async def close(self) -> None:
+        """Release the socket; a later request opens one again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            await asyncio.sleep(0)  # lets the transport finish
+
+    async def change(
+        self,
+        noun: Noun,
+        verb: Verb,
+        fields: Mapping[str, int],
+        attributes: Attributes = (),
+        *,
+        mode: Mode = Mode.SET,
+        name: str,
+        action: str,
+    ) -> None:
+        """Ask for one change. ``name`` and ``action`` are for the error's text."""
+        flags = _REQUEST | _ACK | mode
+        await self._turn(noun, verb, flags, fields, attributes, name, action)
+
+    async def get(
+        self,
+        noun: Noun,
+        fields: Mapping[str, int],
+        attributes: Attributes = (),
+        *,
+        name: str,
+        action: str = "read",
+    ) -> Message | None:
+        """One object, or ``None`` when it does not exist."""
+        flags = _REQUEST | _ACK
+        try:
+            found = await self._turn(noun, Verb.GET, flags, fields, attributes, name, action)
+        except KernelError as error:
+            if error.errno in GONE:
+                return None
+            raise
+        return found[0] if found else None
+
+    async def dump(
+        self,
+        noun: Noun,
+        fields: Mapping[str, int],
+        attributes: Attributes = (),
+        *,
+        name: str,
+    ) -> Sequence[Message]:
+        """All objects that the kernel's own filter lets through; a torn listing is read again."""
+        flags = _REQUEST | _DUMP
+        attributes = tuple(attributes)
+        found: Sequence[Message] = ()
+        for _ in range(_DUMP_ATTEMPTS):
+            found = await self._turn(noun, Verb.GET, flags, fields, attributes, name, "list")
+            if not any(message["header"]["flags"] & _INTERRUPTED for message in found):
+                return found
+        raise KernelError(name, "list", errno.EAGAIN, "it kept changing while it was read")
+
+    async def _turn(
+        self,
+        noun: Noun,
+        verb: Verb,
+        flags: int,
+        fields: Mapping[str, int],
+        attributes: Attributes,
+        name: str,
+        action: str,
+    ) -> Sequence[Message]:
+        async with self._lock:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._request(noun, verb, flags, fields, attributes)
+            except TimeoutError:
+                await self.close()
+                raise KernelError(name, action, errno.ETIMEDOUT) from None
+            except OSError as error:
+                await self.close()
+                raise KernelError(name, action, error.errno or errno.EIO) from error
+            except asyncio.CancelledError:
+                await self.close()
+                raise
+            except Exception as error:
+                code = getattr(error, "code", None)
+                if not isinstance(code, int):
+                    raise
+                detail = str(error.args[1]) if len(error.args) > 1 else ""
+                raise KernelError(name, action, code, detail) from None
+
+    async def _request(
+        self,
+        noun: Noun,
+        verb: Verb,
+        flags: int,
+        fields: Mapping[str, int],
+        attributes: Attributes,
+    ) -> Sequence[Message]:
+        from submariner_core.kernel import messages
+
+        if self._socket is None:
+            self._socket = messages.open_socket()
+        message = messages.CLASSES[noun]()
+        message.update(fields)
+        message["attrs"] = [list(attribute) for attribute in attributes]
+        answers = await self._socket.nlm_request(message, noun + verb, flags)
+        return [answer async for answer in answers if answer["header"]["type"] == noun]

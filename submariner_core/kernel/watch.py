@@ -1,0 +1,95 @@
+"""Kernel notifications, coarsely: the names of devices around which something changed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from submariner_core.kernel.errors import KernelError
+from submariner_core.kernel.netlink import Message
+
+if TYPE_CHECKING:
+    from pyroute2.netlink.rtnl.marshal import MarshalRtnl
+
+EVERYTHING = ""
+"""Notifications were lost: anything may have changed."""
+NO_DEVICE = "lo"
+"""Stands for routes, rules and nexthops that name no device (``unreachable``, blackholes)."""
+
+_NEIGHBOURS = 3
+_GROUPS = {
+    1: "link",
+    5: "IPv4 address",
+    7: "IPv4 route",
+    8: "IPv4 rule",
+    9: "IPv6 address",
+    11: "IPv6 route",
+    19: "IPv6 rule",
+    32: "nexthop",
+}
+_NETLINK_SOCKET, _ADD_MEMBERSHIP = 270, 1
+_RECEIVE_BUFFER = 1 << 20
+_DATAGRAM = 1 << 16
+
+
+async def watch(neighbours: bool = False) -> AsyncIterator[str]:
+    """Names of devices whose state, addresses, routes, rules or nexthops changed.
+
+    One name for any number of changes that came together. ``""`` when the kernel could not keep
+    up with telling: observe everything. ``"lo"`` stands for what names no device. With
+    ``neighbours`` also for neighbour and FDB entries, which change often on a busy node.
+    Changes made before the first name is awaited are not told. It ends only by being closed.
+    """
+    from submariner_core.kernel import messages
+
+    marshal = messages.marshal()
+    names = dict(socket.if_nameindex())
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as events:
+        events.setblocking(False)
+        events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        events.bind((0, 0))
+        for group in (*_GROUPS, *((_NEIGHBOURS,) if neighbours else ())):
+            events.setsockopt(_NETLINK_SOCKET, _ADD_MEMBERSHIP, group)
+        while True:
+            for name in await _changed(events, marshal, names):
+                yield name
+
+
+async def _changed(
+    events: socket.socket, marshal: MarshalRtnl, names: dict[int, str]
+) -> tuple[str, ...]:
+    """The next names; waits for one, then takes whatever else is there already."""
+    loop = asyncio.get_running_loop()
+    changed: dict[str, None] = {}
+    try:
+        data = await loop.sock_recv(events, _DATAGRAM)
+        while data:
+            for message in marshal.parse(data):
+                changed[_device(message, names)] = None
+            data = events.recv(_DATAGRAM)
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        if error.errno != errno.ENOBUFS:
+            raise KernelError("notifications", "receive", error.errno or errno.EIO) from error
+        names.update(socket.if_nameindex())
+        return (EVERYTHING,)
+    return tuple(changed)
+
+
+def _device(message: Message, names: dict[int, str]) -> str:
+    name = message.get("IFLA_IFNAME")
+    if name is not None:
+        names[message["index"]] = name
+        return str(name)
+    name = message.get("FRA_IIFNAME")
+    if name is not None:
+        return str(name)
+    for key in ("index", "ifindex", "RTA_OIF", "NHA_OIF"):
+        index = message.get(key)
+        if index:
+            return names.get(index, EVERYTHING)
+    return NO_DEVICE
