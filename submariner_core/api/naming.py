@@ -24,6 +24,9 @@ CABLE_OCTET = 241
 OVERLAY_OCTET = 240
 """First octet of a node's address on ``vx-submariner``."""
 
+SLOTS = range(8)
+"""Slots of a cluster's gateways; ports and devices are numbered by them."""
+
 
 def sanitise(text: str) -> str:
     """``text`` as an object name: lower case, anything unusual a dash, no dash at either end.
