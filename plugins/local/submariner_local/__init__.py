@@ -1,0 +1,1 @@
+"""The ``local`` plugin: datastore, broker and lease in one SQLite file, or served from it."""

@@ -1,0 +1,167 @@
+"""What a transport does to the tables. Every function runs inside a transaction of its caller."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
+from submariner_core.api.naming import EPOCH_ANNOTATION, sanitise
+from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
+from submariner_local.sqlite.schema import next_revision
+
+TOMBSTONES = 1000
+"""How many deletions are remembered; a watcher that missed more gets a Snapshot."""
+
+_COLUMNS = "kind, name, body, labels, annotations, created"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a watcher has read: all changes up to ``revision`` of the file ``incarnation``."""
+
+    incarnation: str
+    revision: int
+
+
+def put(connection: sqlite3.Connection, record: Record, fence: Fence | None) -> None:
+    """Create or replace ``record``; see :meth:`Transport.put`."""
+    ref = record.ref
+    new = tuple(_json(ref, field, getattr(record, field)) for field in _JSON_FIELDS)
+    _check_fence(connection, ref, fence)
+    stored = connection.execute(
+        "SELECT body, labels, annotations, created FROM records WHERE kind = ? AND name = ?",
+        (ref.kind.value, ref.name),
+    ).fetchone()
+    if stored is not None and tuple(stored[:3]) == new:
+        return
+    revision = next_revision(connection)
+    created = f"{revision:020d}" if stored is None else stored[3]
+    connection.execute(
+        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (ref.kind.value, ref.name, *new, created, revision),
+    )
+
+
+def delete(connection: sqlite3.Connection, ref: Ref, fence: Fence | None) -> None:
+    """Delete the record of ``ref``, leaving a tombstone; see :meth:`Transport.delete`."""
+    _check_fence(connection, ref, fence)
+    key = (ref.kind.value, ref.name)
+    gone = connection.execute("DELETE FROM records WHERE kind = ? AND name = ?", key).rowcount
+    if gone:
+        connection.execute(
+            "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", (*key, next_revision(connection))
+        )
+        _compact(connection)
+
+
+def changes(
+    connection: sqlite3.Connection, kinds: Collection[Kind], since: Position | None
+) -> tuple[Position, tuple[Event, ...]]:
+    """What happened to these kinds since a position, oldest first, and the new position.
+
+    A Snapshot where there is no telling: at first, in another file, or when deletions since then
+    are forgotten. Several changes of one record since then are told as its last one, so a slow
+    watcher never falls behind; a deletion is told even if the record was made again.
+    """
+    incarnation, revision, compacted = connection.execute(
+        "SELECT incarnation, revision, compacted FROM store"
+    ).fetchone()
+    now = Position(incarnation, revision)
+    wanted = json.dumps(sorted(kind.value for kind in kinds))
+    if (
+        since is None
+        or since.incarnation != incarnation
+        or not compacted <= since.revision <= revision
+    ):
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM records "  # noqa: S608 - a constant
+            "WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY created",
+            (wanted,),
+        )
+        return now, (Snapshot(tuple(_record(*row) for row in rows)),)
+    if since == now:
+        return now, ()
+    events: list[tuple[int, Event]] = [
+        (at, Put(_record(*row)))
+        for at, *row in connection.execute(
+            f"SELECT revision, {_COLUMNS} FROM records "  # noqa: S608 - a constant
+            "WHERE revision > ? AND kind IN (SELECT value FROM json_each(?))",
+            (since.revision, wanted),
+        )
+    ]
+    events.extend(
+        (at, Deleted(Ref(Kind(kind), name)))
+        for kind, name, at in connection.execute(
+            "SELECT kind, name, revision FROM tombstones "
+            "WHERE revision > ? AND kind IN (SELECT value FROM json_each(?))",
+            (since.revision, wanted),
+        )
+    )
+    events.sort(key=lambda entry: entry[0])
+    return now, tuple(event for _, event in events)
+
+
+def _check_fence(connection: sqlite3.Connection, ref: Ref, fence: Fence | None) -> None:
+    if fence is None:
+        return
+    try:
+        cluster = sanitise(fence.cluster_id)
+    except ValueError as error:
+        raise StoreError(f"fence of {ref}: {error}") from None
+    rows = connection.execute(
+        "SELECT annotations FROM records WHERE (kind = ? AND name = ?) OR (kind = ? AND name = ?)",
+        (Kind.CLUSTER.value, cluster, ref.kind.value, ref.name),
+    )
+    stored = max((_epoch(annotations) for (annotations,) in rows), default=-1)
+    if stored > fence.epoch:
+        raise StaleEpoch(stored, fence.epoch, fence.cluster_id)
+
+
+def _epoch(annotations: str) -> int:
+    """The epoch among these annotations; -1 where there is none, as with an upstream peer's."""
+    text = str(json.loads(annotations).get(EPOCH_ANNOTATION, ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+
+
+def _compact(connection: sqlite3.Connection) -> None:
+    """Forget all but the newest tombstones."""
+    horizon = connection.execute(
+        "SELECT revision FROM tombstones ORDER BY revision DESC LIMIT 1 OFFSET ?", (TOMBSTONES,)
+    ).fetchone()
+    if horizon is not None:
+        connection.execute("DELETE FROM tombstones WHERE revision <= ?", horizon)
+        connection.execute("UPDATE store SET compacted = ?", horizon)
+
+
+_JSON_FIELDS = ("body", "labels", "annotations")
+
+
+def _json(ref: Ref, field: str, value: Mapping[str, object]) -> str:
+    """The one text of a value: equal values give equal texts."""
+    try:
+        return json.dumps(
+            value, default=_plain, sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
+    except (TypeError, ValueError) as error:
+        raise RecordMalformed(ref, field, f"not JSON: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} {value!r}")
+
+
+def _record(
+    kind: str, name: str, body: str, labels: str, annotations: str, created: str
+) -> Record:
+    return Record(
+        ref=Ref(Kind(kind), name),
+        body=json.loads(body),
+        labels=json.loads(labels),
+        annotations=json.loads(annotations),
+        created=created,
+    )

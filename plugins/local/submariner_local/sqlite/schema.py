@@ -1,0 +1,121 @@
+"""The tables, their version, and how a file becomes a store."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from pathlib import Path
+
+from submariner_core.api.errors import StoreError
+
+APPLICATION_ID = 0x53424D52
+"""``SBMR``: tells our files from anyone else's SQLite files."""
+VERSION = 1
+"""Raised with every change of the tables that an older program could not work with."""
+
+# One revision counter rises with every change. A record carries the revision of its last change; a
+# deleted one leaves a tombstone. `compacted` is the newest revision whose tombstone is forgotten.
+# `incarnation` is drawn once per file: revisions of two files are never compared.
+_TABLES = (
+    """CREATE TABLE store (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        incarnation TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        compacted INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE records (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        annotations TEXT NOT NULL,
+        created TEXT NOT NULL,
+        revision INTEGER NOT NULL UNIQUE,
+        PRIMARY KEY (kind, name)
+    ) STRICT""",
+    """CREATE TABLE tombstones (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        revision INTEGER NOT NULL UNIQUE,
+        PRIMARY KEY (kind, name)
+    ) STRICT""",
+    """CREATE TABLE leases (
+        name TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        successor TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        duration REAL NOT NULL,
+        version TEXT NOT NULL
+    ) STRICT""",
+)
+
+
+def connect(path: Path, timeout: float) -> sqlite3.Connection:
+    """A connection to the store at ``path``, which is made if it is not there.
+
+    Waits up to ``timeout`` seconds for other processes. Raises :class:`StoreError` for a file
+    that is not a store of this version, ``sqlite3.Error`` for anything that SQLite refuses.
+    """
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    try:
+        if not _is_ready(connection, path):
+            _create(connection, path)
+        _journal(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def next_revision(connection: sqlite3.Connection) -> int:
+    """Raise the revision by one, inside the caller's transaction, and return it."""
+    connection.execute("UPDATE store SET revision = revision + 1")
+    (revision,) = connection.execute("SELECT revision FROM store").fetchone()
+    return int(revision)
+
+
+def _is_ready(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the tables are there; False for a file that is still empty."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if (application, version, tables) == (0, 0, 0):
+        return False
+    if application != APPLICATION_ID:
+        raise StoreError(
+            f"{path}: an SQLite database of another program; give the store a file of its own"
+        )
+    if version != VERSION:
+        raise StoreError(
+            f"{path}: store schema {version}, this program knows {VERSION}; "
+            "upgrade submariner-local, or move the file away and let the gateways fill a new one"
+        )
+    return True
+
+
+def _journal(connection: sqlite3.Connection, path: Path) -> None:
+    """Write-ahead log, and every commit on disk before it counts: an epoch must never go back."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(
+            f"{path}: its file system does not allow a write-ahead log (journal mode {mode!r}); "
+            "use a local disk, or `submariner store serve` and its url"
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, unless another process makes them first."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _is_ready(connection, path):
+            for table in _TABLES:
+                connection.execute(table)
+            connection.execute("INSERT INTO store VALUES (1, ?, 0, 0)", (secrets.token_hex(8),))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
