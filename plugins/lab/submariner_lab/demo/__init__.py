@@ -1,0 +1,1 @@
+"""``submariner demo``: a lab that shows itself."""

@@ -1,0 +1,111 @@
+"""The command ``submariner demo``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from submariner_lab import namespaces, state
+from submariner_lab.blueprint import PREFIX
+from submariner_lab.demo.finding import Finding, summary
+from submariner_lab.demo.screen import Screen
+from submariner_lab.demo.story import tell
+from submariner_lab.errors import LabError
+from submariner_lab.lab import Lab
+from submariner_lab.node import program
+from submariner_lab.spec import LabSpec
+
+
+@click.command()
+@click.option("--clusters", default=2, show_default=True, help="How many clusters.")
+@click.option("--nodes", default=3, show_default=True, help="Nodes in each cluster.")
+@click.option("--gateways", default=2, show_default=True, help="Gateway candidates among them.")
+@click.option("--driver", default="vxlan", show_default=True, help="The cable driver.")
+@click.option("--keep", is_flag=True, help="Leave the lab up, and say how to enter it.")
+@click.option("--down", is_flag=True, help="Remove kept labs, and do nothing else.")
+def demo(clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down: bool) -> None:
+    """Build clusters of network namespaces, connect them, fail one over, remove them.
+
+    Needs root. Asks nothing and changes nothing outside namespaces of its own. Exit status 0 if
+    everything that it claims held.
+    """
+    console = Console()
+    for lab_id in state.remove_orphans():
+        console.print(f"removed lab {lab_id}, whose owner is gone")
+    if down:
+        _down(console)
+        return
+    try:
+        spec = LabSpec(clusters=clusters, nodes=nodes, gateways=gateways, driver=driver)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        findings = asyncio.run(_run(spec, console, keep))
+    except KeyboardInterrupt:
+        console.print("interrupted: the lab is removed")
+        raise SystemExit(130) from None
+    except asyncio.CancelledError:
+        console.print("terminated: the lab is removed")
+        raise SystemExit(143) from None
+    except LabError as error:
+        raise click.ClickException(str(error)) from None
+    console.print(summary(findings))
+    raise SystemExit(0 if all(finding.held for finding in findings) else 1)
+
+
+async def _run(spec: LabSpec, console: Console, keep: bool) -> list[Finding]:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    lab = Lab(spec)
+    with Screen(console) as screen:
+        screen.step(
+            f"lab {lab.id}: {spec.clusters} clusters of {spec.nodes} nodes,"
+            f" {spec.gateways} gateway candidates each, a broker, driver {spec.driver}"
+        )
+        async with lab, asyncio.TaskGroup() as group:
+            table = group.create_task(screen.refresh(lab))
+            findings = await tell(lab, screen)
+            table.cancel()
+            if keep:
+                lab.keep()
+    if keep:
+        _explain(lab, console)
+    else:
+        findings.append(_removed(lab))
+    return findings
+
+
+def _removed(lab: Lab) -> Finding:
+    left = list(namespaces.names(f"{PREFIX}-{lab.id}-"))
+    if lab.folder.exists():
+        left.append(str(lab.folder))
+    return Finding("nothing is left behind", not left, ", ".join(left))
+
+
+def _explain(lab: Lab, console: Console) -> None:
+    node = lab.nodes[0]
+    show = f"ip netns exec {node.site.netns} {program()} show gateways --config {node.config}"
+    pod = lab.nodes[-1].site.pod_address
+    console.print(f"lab {lab.id} is kept. Files and logs: {lab.folder}")
+    console.print(f"  a shell on a node:  ip netns exec {node.site.netns} bash", soft_wrap=True)
+    console.print(f"  its gateways:       {show}", soft_wrap=True)
+    console.print(
+        f"  from its pod:       ip netns exec {node.site.pod_netns} ping {pod}", soft_wrap=True
+    )
+    console.print("  remove it:          submariner demo --down")
+
+
+def _down(console: Console, root: Path = state.ROOT) -> None:
+    kept = [found.lab_id for found in state.recorded(root) if found.kept]
+    for lab_id in kept:
+        state.remove(lab_id, root)
+        console.print(f"removed lab {lab_id}")
+    if not kept:
+        console.print("there is no kept lab")

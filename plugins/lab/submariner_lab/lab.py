@@ -1,0 +1,228 @@
+"""A laboratory: built on entry, removed on every way out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from submariner_core.api.model import ConnectionStatus
+from submariner_lab import blueprint as drawing
+from submariner_lab import namespaces, state, topology
+from submariner_lab.blueprint import ClusterSite
+from submariner_lab.errors import LabError, LabTimeout
+from submariner_lab.faults import Faults
+from submariner_lab.flow import FIRST_PORT, Flow
+from submariner_lab.node import Node, store_options
+from submariner_lab.packetfilter import POD_PORT
+from submariner_lab.process import Process
+from submariner_lab.reach import Protocol, Seen, ask
+from submariner_lab.spec import LabSpec
+from submariner_lab.store import Store
+from submariner_lab.view import View
+
+_T = TypeVar("_T")
+POLL = 0.02
+
+
+class Cluster:
+    """A cluster of a lab."""
+
+    def __init__(self, site: ClusterSite, nodes: tuple[Node, ...], store: Store) -> None:
+        self.site = site
+        self.nodes = nodes
+        self.store = store
+
+    @property
+    def name(self) -> str:
+        """The cluster id."""
+        return self.site.cluster_id
+
+    @property
+    def candidates(self) -> tuple[Node, ...]:
+        """The nodes that run a gateway."""
+        return tuple(node for node in self.nodes if node.site.candidate)
+
+
+class Lab:
+    """``async with`` it. Several labs may run at once, in one process too."""
+
+    def __init__(self, spec: LabSpec | None = None, root: Path = state.ROOT) -> None:
+        self.spec = spec or LabSpec()
+        self.id = secrets.token_hex(2)
+        self.kept = False
+        self._root = root
+        self.folder = root / self.id
+        self.blueprint = drawing.draw(self.id, self.spec)
+        self.broker = Store(self.blueprint, self.blueprint.broker, self.folder)
+        self.clusters = tuple(
+            Cluster(
+                site,
+                tuple(Node(self.blueprint, node, self.spec, self.folder) for node in site.nodes),
+                Store(self.blueprint, site.store, self.folder),
+            )
+            for site in self.blueprint.clusters
+        )
+        self.faults = Faults(self.blueprint)
+        self.view = View(self.folder / "watcher.out")
+        self._watcher = Process(
+            "watcher",
+            self.blueprint.wan_netns,
+            (
+                sys.executable, "-m", "submariner_lab.watcher",
+                str(self.folder / "watcher.json"), str(self.folder / "watcher.out"),
+            ),
+            self.folder / "watcher.log",
+        )  # fmt: skip
+        self._flows = 0
+
+    # ---- life
+
+    async def __aenter__(self) -> Self:
+        if os.geteuid() != 0:
+            raise LabError("a lab makes network namespaces: run it as root")
+        state.write(state.of_this_process(self.id), self._root)
+        try:
+            self._build()
+            for store in self.stores:
+                store.process.start()
+            if self.spec.daemons:
+                for node in self.nodes:
+                    node.start()
+            self._watcher.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.kept:
+            self.remove()
+
+    def keep(self) -> None:
+        """Leave the lab up when the context ends; ``submariner demo --down`` removes it."""
+        state.write(replace(state.of_this_process(self.id), kept=True), self._root)
+        self.kept = True
+
+    def remove(self) -> None:
+        """Remove everything, undisturbed by a second Ctrl-C; twice is fine."""
+        previous = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        )
+        try:
+            state.remove(self.id, self._root)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+    def _build(self) -> None:
+        namespaces.batch(topology.wan_root(self.blueprint))
+        namespaces.batch(topology.wan_lines(), self.blueprint.wan_netns)
+        for store in self.stores:
+            store.build()
+        for node in self.nodes:
+            node.build()
+        watched = {s.site.name: store_options(s.site, s.folder) for s in self.stores}
+        (self.folder / "watcher.json").write_text(json.dumps(watched))
+
+    # ---- what is in it
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node of every cluster."""
+        return tuple(node for cluster in self.clusters for node in cluster.nodes)
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """The broker and every cluster's store."""
+        return (self.broker, *(cluster.store for cluster in self.clusters))
+
+    def cluster_of(self, node: Node) -> Cluster:
+        """The cluster that a node belongs to."""
+        return next(cluster for cluster in self.clusters if node in cluster.nodes)
+
+    # ---- what it does
+
+    def active(self, cluster: Cluster) -> Node | None:
+        """The node of the active gateway, by the cluster's own store."""
+        gateway = self.view.active(cluster.store.site.name)
+        if gateway is None:
+            return None
+        name = gateway.status.local_endpoint.hostname
+        return next((node for node in cluster.nodes if node.site.name == name), None)
+
+    def epoch(self, cluster: Cluster) -> int:
+        """The active gateway's epoch; 0 without one."""
+        gateway = self.view.active(cluster.store.site.name)
+        return 0 if gateway is None else gateway.status.epoch or 0
+
+    def connected(self) -> bool:
+        """Whether every cluster has an active gateway, connected to every other cluster."""
+        return all(self._connected(cluster) for cluster in self.clusters)
+
+    def _connected(self, cluster: Cluster) -> bool:
+        gateway = self.view.active(cluster.store.site.name)
+        if gateway is None:
+            return False
+        reached = {
+            connection.endpoint.cluster_id
+            for connection in gateway.status.connections
+            if connection.status is ConnectionStatus.CONNECTED
+        }
+        return reached >= {other.name for other in self.clusters if other is not cluster}
+
+    async def until(
+        self,
+        condition: Callable[[], _T | Awaitable[_T]],
+        timeout: float = 30.0,
+        what: str = "",
+    ) -> _T:
+        """The condition's first true value. Raises :class:`LabTimeout` with the ends of logs."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            value = condition()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
+            if asyncio.get_running_loop().time() > deadline:
+                name = what or getattr(condition, "__name__", "the condition")
+                raise LabTimeout(f"{name}: not so after {timeout:g} s\n{self.ended()}")
+            await asyncio.sleep(POLL)
+
+    def ended(self) -> str:
+        """Processes that should run and do not, with the ends of their logs."""
+        expected = [self._watcher, *(store.process for store in self.stores)]
+        for node in self.nodes:
+            if node.alive:
+                expected += [node.echo, *(node.daemons if self.spec.daemons else ())]
+        return "\n".join(
+            f"{process.name}: ended with {process.exit_status}\n{process.tail()}"
+            for process in expected
+            if not process.running
+        )
+
+    def flow(self, a: Node, b: Node, interval: float = 0.001) -> Flow:
+        """A UDP flow between the pods of two nodes, one datagram each ``interval`` each way."""
+        self._flows += 1
+        return Flow(a.site, b.site, self.folder, FIRST_PORT + self._flows, interval)
+
+    async def ask(
+        self, source: Node, target: Node, *, host: bool = False, protocol: Protocol = Protocol.TCP
+    ) -> Seen:
+        """Ask the target's pod whom it sees, from the source's pod or its ``host`` network."""
+        netns = source.site.netns if host else source.site.pod_netns
+        return await ask(netns, target.site.pod_address, POD_PORT, protocol)

@@ -1,0 +1,137 @@
+"""A node of a lab: its settings file, its processes, its power switch."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from submariner_lab import namespaces, topology
+from submariner_lab.blueprint import STORE_PORT, Blueprint, Member, NodeSite
+from submariner_lab.errors import LabError
+from submariner_lab.packetfilter import POD_PORT, ruleset
+from submariner_lab.pod import echo
+from submariner_lab.process import Process
+from submariner_lab.spec import LabSpec
+
+
+def program() -> str:
+    """The ``submariner`` command of this very installation."""
+    beside = Path(sys.executable).with_name("submariner")
+    found = str(beside) if beside.exists() else shutil.which("submariner")
+    if found is None:
+        raise LabError("no `submariner` command beside this Python: pip install submariner-core")
+    return found
+
+
+class Node:
+    """One node; ``gateway`` exists on every node, and is run on candidates."""
+
+    def __init__(self, blueprint: Blueprint, site: NodeSite, spec: LabSpec, folder: Path) -> None:
+        self.site = site
+        self.folder = folder / site.name
+        self.config = self.folder / "node.yaml"
+        self.alive = False
+        self._blueprint = blueprint
+        self._spec = spec
+        self.gateway = self._daemon("gateway")
+        self.route_agent = self._daemon("route-agent")
+        self.echo = Process(
+            f"echo in the pod of {site.name}",
+            site.pod_netns,
+            (sys.executable, "-I", echo.__file__, str(POD_PORT), f"pod of {site.name}"),
+            self.folder / "echo.log",
+        )
+
+    def __repr__(self) -> str:
+        return f"Node({self.site.name})"
+
+    @property
+    def daemons(self) -> tuple[Process, ...]:
+        """What runs here when all is well."""
+        return (self.gateway, self.route_agent) if self.site.candidate else (self.route_agent,)
+
+    def build(self) -> None:
+        """Make the namespaces and fill them: links, addresses, sysctls, packet filter."""
+        site, blueprint = self.site, self._blueprint
+        namespaces.batch(topology.node_root(blueprint, site))
+        namespaces.batch(topology.port_lines(site), blueprint.wan_netns)
+        namespaces.batch(topology.node_lines(blueprint, site), site.netns)
+        namespaces.batch(topology.pod_lines(site), site.pod_netns)
+        namespaces.set_sysctls(site.netns, topology.NODE_SYSCTLS)
+        namespaces.nft(site.netns, ruleset(blueprint.cluster_of(site), site))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_config()
+        self.alive = True
+        self.echo.start()
+
+    def start(self) -> None:
+        """Start the daemons that do not run."""
+        for daemon in self.daemons:
+            if not daemon.running:
+                daemon.start()
+
+    def power_off(self) -> None:
+        """The link goes away and every process of the node and its pod dies, all at once."""
+        self.alive = False
+        namespaces.batch((f"link set {self.site.name} down",), self._blueprint.wan_netns)
+        namespaces.kill_all((self.site.netns, self.site.pod_netns))
+
+    def power_on(self) -> None:
+        """Boot: a fresh kernel state, the old disk, all daemons."""
+        # A namespace's devices go some time after it: the port's name is needed at once.
+        namespaces.batch((f"link delete {self.site.name}",), self._blueprint.wan_netns)
+        namespaces.remove((self.site.netns, self.site.pod_netns))
+        shutil.rmtree(self.folder / "run", ignore_errors=True)
+        self.build()
+        if self._spec.daemons:
+            self.start()
+
+    def _daemon(self, command: str) -> Process:
+        return Process(
+            f"{command} of {self.site.name}",
+            self.site.netns,
+            (program(), command, "--config", str(self.config)),
+            self.folder / f"{command}.log",
+            host_name=self.site.name,
+            run_dir=self.folder / "run",
+        )
+
+    def _write_config(self) -> None:
+        cluster = self._blueprint.cluster_of(self.site)
+        own = store_options(cluster.store, self.folder)
+        central = store_options(self._blueprint.broker, self.folder)
+        document = {
+            "cluster_id": cluster.cluster_id,
+            "cluster_cidr": [str(cluster.cluster_cidr)],
+            "service_cidr": [str(cluster.service_cidr)],
+            "node_name": self.site.name,
+            "state_dir": str(self.folder / "state"),
+            "plugins": {
+                "cable": list(self._spec.drivers),
+                "election": "local",
+                "datastore": "local",
+                "broker": "local",
+                "route": "kubeproxy",
+            },
+            "options": {
+                "election": dict(own),
+                "datastore": dict(own),
+                "broker": central,
+                **{name: dict(options) for name, options in self._spec.options.items()},
+            },
+            **self._spec.settings,
+        }
+        yaml = YAML()
+        with self.config.open("w") as file:
+            yaml.dump(document, file)
+
+
+def store_options(store: Member, beside: Path) -> dict[str, str]:
+    """The ``local`` plugin's options for a store; its token lies in the lab's folder."""
+    return {
+        "url": f"http://{store.address}:{STORE_PORT}",
+        "token_file": str(beside.parent / store.name / "token"),
+    }

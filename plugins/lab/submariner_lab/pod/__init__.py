@@ -1,0 +1,1 @@
+"""Programs that run in pods. Each is one file that needs the standard library only."""

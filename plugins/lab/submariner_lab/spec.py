@@ -1,0 +1,50 @@
+"""What a laboratory should look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+NAMES = ("east", "west", "north", "south")
+
+
+@dataclass(frozen=True, slots=True)
+class LabSpec:
+    """The size of a lab and what runs in it.
+
+    ``gateways`` is how many of each cluster's ``nodes`` (its first ones) are gateway candidates.
+    ``driver`` is the cable driver, or several in order, separated by commas; ``options`` are
+    plugin options by name. ``settings`` are further top-level settings of every node
+    (``lease``, ``failover``, …).
+    With ``daemons`` false, the topology and the stores stand alone.
+
+    Raises ``ValueError`` for a size that cannot be built.
+    """
+
+    clusters: int = 2
+    nodes: int = 3
+    gateways: int = 2
+    driver: str = "vxlan"
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
+    settings: Mapping[str, object] = field(default_factory=dict, hash=False)
+    daemons: bool = True
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """The cable drivers, in order."""
+        return tuple(name.strip() for name in self.driver.split(","))
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.clusters <= 60:
+            raise ValueError(f"a lab has 1 to 60 clusters, not {self.clusters}")
+        if not 1 <= self.nodes <= 200:
+            raise ValueError(f"a cluster has 1 to 200 nodes, not {self.nodes}")
+        if not 1 <= self.gateways <= self.nodes:
+            raise ValueError(
+                f"of {self.nodes} nodes, 1 to {self.nodes} can be gateways, not {self.gateways}"
+            )
+
+
+def cluster_name(number: int) -> str:
+    """The cluster id of cluster ``number`` (from 1): east, west, north, south, c5, …."""
+    return NAMES[number - 1] if number <= len(NAMES) else f"c{number}"

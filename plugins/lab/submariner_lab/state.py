@@ -1,0 +1,81 @@
+"""The file by which a lab is found again: by ``--down``, or after its owner was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from submariner_lab import namespaces
+from submariner_lab.blueprint import PREFIX
+
+ROOT = Path("/var/lib/submariner-lab")
+FILE = "lab.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LabState:
+    """Who owns a lab. ``owner_start`` tells the owner from a later process with the same pid."""
+
+    lab_id: str
+    owner: int
+    owner_start: str
+    kept: bool = False
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether nobody wants it: not kept, and its owner is gone."""
+        return not self.kept and _start_of(self.owner) != self.owner_start
+
+
+def of_this_process(lab_id: str) -> LabState:
+    """The state of a lab that this process owns."""
+    return LabState(lab_id=lab_id, owner=os.getpid(), owner_start=_start_of(os.getpid()))
+
+
+def write(state: LabState, root: Path = ROOT) -> Path:
+    """Record a lab, atomically; its folder."""
+    folder = root / state.lab_id
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = folder / f".{FILE}"
+    draft.write_text(json.dumps(asdict(state)))
+    draft.replace(folder / FILE)
+    return folder
+
+
+def recorded(root: Path = ROOT) -> tuple[LabState, ...]:
+    """Every lab that is recorded, in order of its id; an unreadable record is an orphan's."""
+    found = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        try:
+            found.append(LabState(**json.loads((folder / FILE).read_text())))
+        except (OSError, ValueError, TypeError):
+            found.append(LabState(lab_id=folder.name, owner=0, owner_start=""))
+    return tuple(found)
+
+
+def remove(lab_id: str, root: Path = ROOT) -> None:
+    """Remove a lab whole: processes, namespaces, files. What is gone already is fine."""
+    namespaces.remove(namespaces.names(f"{PREFIX}-{lab_id}-"))
+    shutil.rmtree(root / lab_id, ignore_errors=True)
+    if root.is_dir() and not any(root.iterdir()):
+        root.rmdir()
+
+
+def remove_orphans(root: Path = ROOT) -> tuple[str, ...]:
+    """Remove every lab that nobody wants; their ids."""
+    orphans = tuple(state.lab_id for state in recorded(root) if state.orphaned)
+    for lab_id in orphans:
+        remove(lab_id, root)
+    return orphans
+
+
+def _start_of(pid: int) -> str:
+    """A process's start time in clock ticks since boot; empty when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
