@@ -3,7 +3,7 @@
 from submariner_core.config.document import Document
 from submariner_core.config.environment import Task, requested_task
 from submariner_core.config.settings import Settings
-from submariner_core.config.sources import load, load_document, parse
+from submariner_core.config.sources import load, load_document
 
 __all__ = [
     "Document",
@@ -11,6 +11,5 @@ __all__ = [
     "Task",
     "load",
     "load_document",
-    "parse",
     "requested_task",
 ]

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from submariner_core.api.errors import ConfigError
-from submariner_core.config.document import Document, Loc
+from submariner_core.config.document import Document
 from submariner_core.config.environment import read_environment
-from submariner_core.config.problems import config_error
 from submariner_core.config.settings import Settings
-from submariner_core.config.variables import VARIABLES
 from submariner_core.config.yaml import read_yaml
 
 
@@ -21,11 +17,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises :class:`ConfigError`, one line per mistake, each with its place.
     """
-    return parse(load_document(path, environ))
+    return load_document(path, environ).settings
 
 
 def load_document(path: Path | None, environ: Mapping[str, str]) -> Document:
-    """As :func:`load`, but not judged yet: plain values with their places.
+    """As :func:`load`, but still with its places; its ``settings`` are not judged yet.
 
     Hand it to ``loading.load`` too, so that a plugin's own options are placed as well.
     """
@@ -36,16 +32,3 @@ def load_document(path: Path | None, environ: Mapping[str, str]) -> Document:
         return document
     file = read_yaml(path)
     return file.over(read_environment(environ, file.data.get("plugins")))
-
-
-def parse(document: Document) -> Settings:
-    """The settings in a document. Raises :class:`ConfigError`."""
-    try:
-        return Settings.model_validate(document.data)
-    except ValidationError as error:
-        raise config_error(error, Settings, document, remedy=_variable) from None
-
-
-def _variable(loc: Loc) -> str:
-    names = [variable.name for variable in VARIABLES if variable.loc == loc]
-    return f" (or set {names[0]})" if names else ""
