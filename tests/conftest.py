@@ -1,0 +1,133 @@
+"""What all tests share: network namespaces of a test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+_numbers = itertools.count()
+
+
+def _enter(descriptor: int) -> None:
+    # os.setns came with Python 3.12
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"setns: {os.strerror(code)}")
+
+
+class Namespaces:
+    """Named network namespaces, joined by veths; gone with their processes after the test."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def create(self, name: str) -> str:
+        """A namespace with ``lo`` up. Returns its full name, unique on this machine."""
+        full = f"smt-{os.getpid()}-{next(_numbers)}-{name}"
+        self._command("ip", "netns", "add", full)
+        self._names.append(full)
+        self._command("ip", "-n", full, "link", "set", "lo", "up")
+        return full
+
+    def link(self, a: str, b: str, a_address: str = "", b_address: str = "") -> tuple[str, str]:
+        """Join two namespaces; returns the name of the device in each. Both are up.
+
+        Addresses are written with a prefix length (``10.0.0.1/24``).
+        """
+        number = next(_numbers)
+        ends = (f"v{number}a", f"v{number}b")
+        one, other = ends
+        self._command(
+            *("ip", "link", "add", one, "netns", a),
+            *("type", "veth", "peer", "name", other, "netns", b),
+        )
+        for namespace, device, address in ((a, one, a_address), (b, other, b_address)):
+            if address:
+                self._command("ip", "-n", namespace, "addr", "add", address, "dev", device)
+            self._command("ip", "-n", namespace, "link", "set", device, "up")
+        return ends
+
+    def run(self, namespace: str, command: Sequence[str] | str, stdin: str = "") -> str:
+        """Run a command in a namespace and return what it prints; a failure raises."""
+        words = command.split() if isinstance(command, str) else command
+        return self._command("ip", "netns", "exec", namespace, *words, stdin=stdin)
+
+    def start(self, namespace: str, command: Sequence[str] | str) -> subprocess.Popen[str]:
+        """Start a process in a namespace; it is killed after the test."""
+        words = command.split() if isinstance(command, str) else command
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", namespace, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
+
+    @contextlib.contextmanager
+    def entered(self, namespace: str) -> Iterator[None]:
+        """This thread, and every socket and process it makes, is in the namespace meanwhile."""
+        outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        inside = os.open(Path("/run/netns", namespace), os.O_RDONLY)
+        try:
+            _enter(inside)
+            try:
+                yield
+            finally:
+                _enter(outside)
+        finally:
+            os.close(inside)
+            os.close(outside)
+
+    def close(self) -> None:
+        """Kill what was started and delete what was created."""
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.communicate()
+        for name in self._names:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+    def _command(self, *words: str, stdin: str = "") -> str:
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, text=True, timeout=30, check=False
+        )
+        if done.returncode:
+            raise AssertionError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout}")
+        return done.stdout
+
+
+@pytest.fixture
+def netns_factory() -> Iterator[Namespaces]:
+    """Makes several namespaces and joins them: ``create``, ``link``, ``run``, ``entered``."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root: run the tests as root")
+    if shutil.which("ip") is None:
+        pytest.skip("the program 'ip' is absent: apt-get install iproute2")
+    namespaces = Namespaces()
+    try:
+        yield namespaces
+    finally:
+        namespaces.close()
+
+
+@pytest.fixture
+def netns(netns_factory: Namespaces) -> Iterator[str]:
+    """The test runs inside a fresh namespace with ``lo`` up; its name.
+
+    Sockets opened and processes started meanwhile are in it. Threads that existed before are not.
+    """
+    name = netns_factory.create("test")
+    with netns_factory.entered(name):
+        yield name
