@@ -98,15 +98,15 @@ class StoreClient:
             await session.close()
 
     async def _open(self) -> aiohttp.ClientSession:
+        if not self._authorization:
+            token = await asyncio.to_thread(self._token)
+            self._authorization = {"Authorization": f"Bearer {token}"}
         if self._closed:
             raise StoreUnavailable(f"{self._url}: this store was closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout()
             )
-        if not self._authorization:
-            token = await asyncio.to_thread(self._token)
-            self._authorization = {"Authorization": f"Bearer {token}"}
         return self._session
 
     def _check(self, status: int, answer: bytes) -> None:

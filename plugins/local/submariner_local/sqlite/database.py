@@ -92,15 +92,8 @@ class Database:
     def _transaction(self, begin: str, work: Work[T]) -> T:
         try:
             connection = self._open()
-            try:
-                connection.execute(begin)
+            with schema.transaction(connection, begin):
                 result = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    with contextlib.suppress(sqlite3.Error):
-                        connection.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             if failure.needs_reopen(error):
                 self._drop()

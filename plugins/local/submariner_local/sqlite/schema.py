@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from submariner_core.api.errors import StoreError
@@ -58,13 +60,30 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:
-        if not _is_ready(connection, path):
-            _create(connection, path)
+        with transaction(connection, "BEGIN"):
+            ready = _is_ready(connection, path)
+        if not ready:
+            with transaction(connection, "BEGIN IMMEDIATE"):
+                _create(connection, path)
         _journal(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Commit what happens inside, or nothing of it. ``begin`` is the statement to begin with."""
+    try:
+        connection.execute(begin)
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
 
 
 def next_revision(connection: sqlite3.Connection) -> int:
@@ -105,17 +124,10 @@ def _journal(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables, unless another process makes them first."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if not _is_ready(connection, path):
-            for table in _TABLES:
-                connection.execute(table)
-            connection.execute("INSERT INTO store VALUES (1, ?, 0, 0)", (secrets.token_hex(8),))
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    """Make the tables, unless another process made them first."""
+    if not _is_ready(connection, path):
+        for table in _TABLES:
+            connection.execute(table)
+        connection.execute("INSERT INTO store VALUES (1, ?, 0, 0)", (secrets.token_hex(8),))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")

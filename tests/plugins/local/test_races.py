@@ -1,0 +1,165 @@
+"""Several processes on one file: nothing is lost, and no epoch goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+from submariner_local.options import LocalOptions
+
+from submariner_core.api.errors import StaleEpoch
+from submariner_core.api.naming import EPOCH_ANNOTATION
+from submariner_core.api.transport import Fence, Kind, Put, Record, Ref, Snapshot, Transport
+
+Open = Callable[[LocalOptions], Transport]
+Build = Callable[..., Record]
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from submariner_core.api.naming import EPOCH_ANNOTATION
+from submariner_core.api.transport import Kind, Record, Ref
+from submariner_local import plugin
+from submariner_local.options import LocalOptions
+
+async def main(path, who, count):
+    transport = plugin.submariner_transport("local", LocalOptions(path=Path(path), timeout=20))
+    for number in range(int(count)):
+        body = {"status": {"number": number, "filler": "x" * 3000}}
+        await transport.put(Record(Ref(Kind.GATEWAY, f"{who}-{number % 5}"), body), None)
+        epoch = {EPOCH_ANNOTATION: str(number)}
+        await transport.put(Record(Ref(Kind.CLUSTER, who), {}, annotations=epoch), None)
+        print(number, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def writer(path: Path, who: str, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), who, str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def stored(transport: Transport) -> dict[Ref, Record]:
+    async with aclosing(transport.watch(tuple(Kind))) as events, asyncio.timeout(10):
+        first = await anext(events)
+    assert isinstance(first, Snapshot)
+    return {record.ref: record for record in first.records}
+
+
+async def test_two_processes_that_write_at_once_lose_nothing(
+    tmp_path: Path, transport_to: Open
+) -> None:
+    path = tmp_path / "store.db"
+    both = [writer(path, who, 100) for who in ("one", "two")]
+    for process in both:
+        await asyncio.to_thread(process.communicate)
+        assert process.returncode == 0
+    found = await stored(transport_to(LocalOptions(path=path)))
+    for who in ("one", "two"):
+        numbers = [
+            record.body["status"]["number"]  # type: ignore[index]
+            for ref, record in found.items()
+            if ref.kind is Kind.GATEWAY and ref.name.startswith(who)
+        ]
+        assert sorted(numbers) == [95, 96, 97, 98, 99]
+    assert len({record.created for record in found.values()}) == len(found) == 12
+
+
+@pytest.mark.parametrize("lines", [1, 40, 83])
+async def test_a_writer_killed_in_the_middle_loses_nothing_that_it_was_told_is_stored(
+    tmp_path: Path, transport_to: Open, lines: int
+) -> None:
+    path = tmp_path / "store.db"
+    victim = writer(path, "east", 100_000)
+    assert victim.stdout is not None
+    for _ in range(lines):
+        await asyncio.to_thread(victim.stdout.readline)
+    os.kill(victim.pid, signal.SIGKILL)
+    told = lines - 1 + len(victim.stdout.readlines())
+    victim.wait()
+    victim.stdout.close()
+    transport = transport_to(LocalOptions(path=path))
+    epoch = int((await stored(transport))[Ref(Kind.CLUSTER, "east")].annotations[EPOCH_ANNOTATION])
+    assert told <= epoch <= told + 1
+    with pytest.raises(StaleEpoch):
+        await transport.put(Record(Ref(Kind.ENDPOINT, "a"), {}), Fence("east", epoch - 1))
+    await transport.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+async def test_of_racing_leaders_the_highest_epoch_stays(
+    place: LocalOptions, transport_to: Open, record: Build
+) -> None:
+    """Each leader writes as fast as it can; once a higher one wrote, no lower write is seen."""
+    leaders = [transport_to(place) for _ in range(4)]
+
+    async def lead(transport: Transport, first: int) -> None:
+        for epoch in range(first, 61, len(leaders)):
+            fence = Fence("east", epoch)
+            with contextlib.suppress(StaleEpoch):
+                await transport.put(record(Kind.CLUSTER, "east", epoch=epoch), fence)
+                await transport.put(record(name="east-a", epoch=epoch, leader=first), fence)
+
+    seen: list[int] = []
+    watcher = transport_to(place)
+    async with asyncio.timeout(20), aclosing(watcher.watch([Kind.CLUSTER])) as events:
+        assert await anext(events) == Snapshot(())
+        racing = [lead(transport, first) for first, transport in enumerate(leaders, start=1)]
+        await asyncio.gather(*racing)
+        while 60 not in seen:
+            event = await anext(events)
+            assert isinstance(event, Put)
+            seen.append(int(event.record.annotations[EPOCH_ANNOTATION]))
+    assert seen == sorted(set(seen))
+    final = await stored(watcher)
+    assert {found.annotations[EPOCH_ANNOTATION] for found in final.values()} == {"60"}
+
+
+async def test_a_stale_leader_never_gets_between_a_new_ones_check_and_write(
+    tmp_path: Path, transport_to: Open, record: Build
+) -> None:
+    """A writer that holds the file's lock makes others wait, and their fence is read after it."""
+    path = tmp_path / "store.db"
+    transport = transport_to(LocalOptions(path=path))
+    await transport.put(record(Kind.CLUSTER, "east", epoch=1), None)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    stale = asyncio.ensure_future(transport.put(record(name="a", epoch=1), Fence("east", 1)))
+    await asyncio.sleep(0.05)  # the put now waits for the lock
+    other.execute(
+        "UPDATE records SET annotations = ?, revision = revision + 1",
+        (f'{{"{EPOCH_ANNOTATION}":"2"}}',),
+    )
+    other.execute("UPDATE store SET revision = revision + 1")
+    other.execute("COMMIT")
+    other.close()
+    with pytest.raises(StaleEpoch):
+        await stale
+    assert set(await stored(transport)) == {Ref(Kind.CLUSTER, "east")}
+
+
+async def test_many_threads_that_open_a_new_file_at_once_all_can_use_it(
+    tmp_path: Path, transport_to: Open, record: Build
+) -> None:
+    for attempt in range(20):
+        options = LocalOptions(path=tmp_path / f"{attempt}.db")
+        transports = [transport_to(options) for _ in range(6)]
+        await asyncio.gather(
+            *(one.put(record(name=f"n{at}"), None) for at, one in enumerate(transports))
+        )
+        assert len(await stored(transports[0])) == len(transports)
