@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 _ECHO_REPLY, _ECHO_REQUEST = 0, 8
-_ICMP_FILTER = 1
+_SOL_RAW, _ICMP_FILTER = 255, 1
 _SO_TIMESTAMPNS = 35
+_IP_PKTINFO = 8
+"""Not in Python's ``socket`` before 3.12."""
 _HEADER = struct.Struct("!BBHHH")
 _PAYLOAD = struct.Struct("!8sIQ")
 _TIMESPEC = struct.Struct("qq")
@@ -40,7 +42,7 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071) of ``data``."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xFFFF)
     return ~(total + (total >> 16)) & 0xFFFF
 
@@ -58,7 +60,7 @@ class EchoSocket:
             socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP
         )
         self._socket.setsockopt(
-            socket.SOL_RAW, _ICMP_FILTER, struct.pack("I", ~(1 << _ECHO_REPLY) & 0xFFFFFFFF)
+            _SOL_RAW, _ICMP_FILTER, struct.pack("I", ~(1 << _ECHO_REPLY) & 0xFFFFFFFF)
         )
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -79,7 +81,7 @@ class EchoSocket:
         control = []
         if source is not None:
             info = _PKTINFO.pack(0, source.packed, b"\0\0\0\0")
-            control.append((socket.IPPROTO_IP, socket.IP_PKTINFO, info))
+            control.append((socket.IPPROTO_IP, _IP_PKTINFO, info))
         self._socket.sendmsg([header, payload], control, 0, (str(destination), 0))
 
     def receive(self) -> Iterator[EchoReply]:
@@ -116,5 +118,5 @@ class EchoSocket:
         for level, kind, data in control:
             if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                 seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-                return float(seconds) + nanoseconds / 1e9 - offset
+                return float(seconds + nanoseconds / 1e9 - offset)
         return time.clock_gettime(time.CLOCK_BOOTTIME)

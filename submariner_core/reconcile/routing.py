@@ -40,21 +40,30 @@ class ProbePath:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRouting:
-    """One remote cluster: its admitted prefixes, what carries (if anything), how to probe."""
+    """One remote cluster: its admitted prefixes, what carries (if anything), how to probe.
+
+    ``left`` are destinations that an earlier process may have programmed and this one has not yet
+    taken over: they are not touched, so that a restart changes nothing.
+    """
 
     cluster_id: str
     prefixes: tuple[IPNetwork, ...]
     carries: Path | None
     probes: tuple[ProbePath, ...] = ()
+    left: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """All that the gateway process programs beside its devices. Each part is sorted."""
+    """All that the gateway process programs beside its devices. Each part is sorted.
 
-    nexthops: tuple[Nexthop, ...]
-    routes: tuple[Route, ...]
-    rules: tuple[Rule, ...]
+    ``left``: see :class:`ClusterRouting`.
+    """
+
+    nexthops: tuple[Nexthop, ...] = ()
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    left: frozenset[IPNetwork] = frozenset()
 
 
 def nexthop_ids(cluster_ids: Collection[str]) -> Mapping[str, int]:
@@ -94,6 +103,7 @@ def routing(
     ids = nexthop_ids([cluster.cluster_id for cluster in clusters])
     nexthops: list[Nexthop] = []
     routes: dict[tuple[int, IPNetwork], Route] = {}
+    left: set[IPNetwork] = set()
     rules: set[Rule] = {
         Rule(CABLE_PRIORITY, CABLE_TABLE, incoming=OVERLAY_DEVICE),
         Rule(OVERLAY_ENDS_PRIORITY, None, incoming=OVERLAY_DEVICE),
@@ -103,9 +113,12 @@ def routing(
     )
     for cluster in clusters:
         number = ids[cluster.cluster_id]
+        left.update(cluster.left)
         if cluster.carries is not None:
             nexthops.append(Nexthop(number, cluster.carries.device, cluster.carries.via))
         for prefix in cluster.prefixes:
+            if prefix in left:
+                continue
             routes.setdefault((ARRIVED_TABLE, prefix), _unreachable(prefix, ARRIVED_TABLE))
             if cluster.carries is None:
                 route = _unreachable(prefix, CABLE_TABLE)
@@ -131,6 +144,7 @@ def routing(
         nexthops=tuple(sorted(nexthops, key=lambda nexthop: nexthop.id)),
         routes=tuple(routes[key] for key in sorted(routes, key=_order)),
         rules=tuple(sorted(rules, key=_rule_order)),
+        left=frozenset(left),
     )
 
 
@@ -145,3 +159,58 @@ def _order(key: tuple[int, IPNetwork]) -> tuple[int, int, int, int]:
 
 def _rule_order(rule: Rule) -> tuple[int, str, str, str]:
     return rule.priority, rule.incoming or "", str(rule.source), str(rule.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Ensure:
+    """Make one thing so."""
+
+    thing: Nexthop | Route | Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove one thing of ours."""
+
+    thing: Nexthop | Route | Rule
+
+
+Change = Ensure | Remove
+
+
+def changes(have: Routing, want: Routing) -> tuple[Change, ...]:
+    """What leads from ``have`` to ``want``, in an order that never leaves a packet without a way.
+
+    Nexthops first, since moving one moves its routes; then what points at them; removals last and
+    the other way round. What ``want`` leaves to an earlier process is not touched.
+    """
+    things: list[Change] = []
+    old_nexthops = {nexthop.id: nexthop for nexthop in have.nexthops}
+    things += [Ensure(n) for n in want.nexthops if old_nexthops.get(n.id) != n]
+    old_routes = {(r.table, r.destination): r for r in have.routes}
+    things += [Ensure(r) for r in want.routes if old_routes.get((r.table, r.destination)) != r]
+    old_rules = set(have.rules)
+    things += [Ensure(rule) for rule in want.rules if rule not in old_rules]
+
+    wanted_rules = set(want.rules)
+    things += [
+        Remove(rule)
+        for rule in have.rules
+        if rule not in wanted_rules and rule.destination not in want.left
+    ]
+    wanted_routes = {(route.table, route.destination) for route in want.routes}
+    gone = [
+        route
+        for route in have.routes
+        if (route.table, route.destination) not in wanted_routes
+        and route.destination not in want.left
+    ]
+    things += [Remove(route) for route in gone]
+    wanted_ids = {nexthop.id for nexthop in want.nexthops}
+    still_used = {r.nexthop for r in have.routes if r.destination in want.left}
+    things += [
+        Remove(nexthop)
+        for nexthop in have.nexthops
+        if nexthop.id not in wanted_ids and nexthop.id not in still_used
+    ]
+    return tuple(things)

@@ -1,0 +1,21 @@
+# Thin names for commands that stand on their own.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+help: ## these names
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: ## system packages and .venv
+	@.ci/setup
+
+demo: setup ## two clusters on this machine, a failover, a summary: make demo ARGS="--clusters 3 --keep"
+	@.venv/bin/submariner demo $(ARGS)
+
+test: setup ## linters and all tests; FULL=1 skips nothing
+	@.ci/test $(if $(FULL),--full)
+
+lint: setup ## ruff, mypy, import-linter, deptry, file lengths
+	@.ci/lint
+
+clean: ## remove what setup and the tests made here
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

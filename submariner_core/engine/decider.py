@@ -1,0 +1,251 @@
+"""The one task that decides: folds events into the state, plans, and hands the plan out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+
+from submariner_core.api.model import ClusterObject, EndpointObject, GatewayEntry
+from submariner_core.api.transport import Snapshot
+from submariner_core.engine.clock import Clock
+from submariner_core.engine.events import (
+    Connected,
+    ConnectFailed,
+    Disconnected,
+    Event,
+    Led,
+    Observed,
+    Opened,
+    Routed,
+    StoreChanged,
+    StoreLost,
+    StoreName,
+)
+from submariner_core.engine.router import Wish
+from submariner_core.loading.facade import Hooks
+from submariner_core.observe.prober import Target
+from submariner_core.reconcile import state as states
+from submariner_core.reconcile.cables import Step
+from submariner_core.reconcile.drivers import common_drivers
+from submariner_core.reconcile.gateways import Retired, gateway_list
+from submariner_core.reconcile.health import Health
+from submariner_core.reconcile.plan import Plan, plan
+from submariner_core.reconcile.remotes import Remote, own_endpoint_object, remotes
+from submariner_core.reconcile.state import State
+from submariner_core.reconcile.stores import fold, lose
+from submariner_core.reconcile.sync import Sync, live_gateways, sync
+
+log = structlog.get_logger("submariner.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Where the parts of a decision go. None of these calls blocks."""
+
+    steps: Callable[[str, tuple[Step, ...]], None]
+    wish: Callable[[Wish], None]
+    targets: Callable[[Mapping[str, Target]], None]
+    writes: Callable[[Sync, int], None]
+    candidacy: Callable[[bool, tuple[str, ...], int], None]
+    """Ready or not, the ready gateways in order, the highest epoch seen."""
+    decided: Callable[[State, Plan, Sync], None]
+
+
+class Decider:
+    """Owns the gateway's state. Sources call :meth:`post`; nothing else changes it."""
+
+    def __init__(
+        self,
+        state: State,
+        hooks: Hooks,
+        sinks: Sinks,
+        health: Callable[[str], Health | None],
+        intervals: tuple[float, float],
+        clock: Clock,
+    ) -> None:
+        self.state = state
+        self.plan = Plan()
+        self._hooks = hooks
+        self._sinks = sinks
+        self._health = health
+        self._intervals = intervals
+        self._clock = clock
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._retired: Mapping[int, Retired] = {}
+
+    def post(self, event: Event) -> None:
+        """Hand in an event."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Decide until cancelled."""
+        wake_at: float | None = None
+        while True:
+            events = await self._next(wake_at)
+            now = self._clock()
+            for event in events:
+                self.state = self._fold(event, now)
+            wake_at = self._decide(now)
+
+    async def _next(self, wake_at: float | None) -> list[Event]:
+        """The events that wait, at least one unless it is time to look again."""
+        wait = None if wake_at is None else max(0.0, wake_at - self._clock())
+        events: list[Event] = []
+        try:
+            async with asyncio.timeout(wait):
+                events.append(await self._events.get())
+        except TimeoutError:
+            pass
+        while not self._events.empty():
+            events.append(self._events.get_nowait())
+        return events
+
+    def _fold(self, event: Event, now: float) -> State:  # noqa: PLR0911 - one case per event
+        state = self.state
+        match event:
+            case StoreChanged():
+                return self._store(event, now)
+            case StoreLost(StoreName.DATASTORE, reason):
+                return replace(state, datastore=lose(state.datastore, reason))
+            case StoreLost(_, reason) if state.broker is not None:
+                return replace(state, broker=lose(state.broker, reason))
+            case Led():
+                return replace(state, leadership=event.leadership)
+            case Opened():
+                return replace(state, own=event.own, open_failures=event.failures)
+            case Observed():
+                return states.observed(state, event.driver, event.states)
+            case Connected():
+                return states.connected(state, event.driver, event.cable, event.path)
+            case ConnectFailed():
+                log.warning("connect-failed", cable=event.cable.name, reason=event.reason)
+                return states.connect_failed(state, event.driver, event.cable, event.reason, now)
+            case Disconnected():
+                return states.disconnected(state, event.driver, event.name, event.reason, now)
+            case Routed(carriers, reason):
+                kept = state.carriers if reason else carriers
+                return replace(state, carriers=kept, routing_error=reason)
+            case _:
+                return state
+
+    def _store(self, event: StoreChanged, now: float) -> State:
+        state = self.state
+        before = state.datastore if event.store is StoreName.DATASTORE else state.broker
+        if before is None:
+            return state
+        after = fold(before, event.event, now)
+        for ref, reason in after.malformed.items():
+            if before.malformed.get(ref) != reason:
+                log.warning("record-refused", store=event.store.value, reason=reason)
+        if isinstance(event.event, Snapshot):
+            count = len(event.event.records)
+            log.info("snapshot", store=event.store.value, records=count)
+        if event.store is StoreName.DATASTORE:
+            return replace(state, datastore=after)
+        return replace(state, broker=after)
+
+    def _decide(self, now: float) -> float | None:
+        answered = frozenset(
+            cable.name
+            for cable in self.state.held.values()
+            if (health := self._health(cable.name)) is not None and health.answered
+        )
+        found, holds_until = remotes(self.state, answered, now)
+        self._tell_changes(found)
+        self.state = self._judge(self.state, found)
+        self.plan = decided = plan(self.state, found, now)
+        written = self._leader_writes(answered, now)
+        for lane, steps in decided.steps.items():
+            self._sinks.steps(lane, steps)
+        if decided.routing is not None:
+            self._sinks.wish(Wish(decided.routing, decided.carriers))
+        self._sinks.targets(self._targets(decided))
+        self._sinks.writes(written, self.state.leadership.epoch)
+        self._sinks.candidacy(not decided.reasons, self._order(now), self._highest_epoch())
+        self._sinks.decided(self.state, decided, written)
+        return min(
+            (at for at in (holds_until, decided.wake_at, written.wake_at) if at is not None),
+            default=None,
+        )
+
+    def _judge(self, state: State, found: Mapping[str, Remote]) -> State:
+        """Ask the plugins whether to connect to Endpoints that are new, and by which drivers."""
+        vetoes = {name: why for name, why in state.vetoes.items() if name in found}
+        kept = {name: names for name, names in state.kept_drivers.items() if name in found}
+        for name, one in found.items():
+            endpoint = one.endpoint.spec
+            judged = name in state.chosen and state.chosen[name].spec == endpoint
+            if state.own is None or (judged and name in kept):
+                continue
+            vetoes.pop(name, None)
+            refusal = self._hooks.endpoint_accepted(endpoint)
+            if refusal is not None:
+                vetoes[name] = refusal
+            both = common_drivers(state.own.endpoint, endpoint)
+            kept[name] = self._hooks.choose_cable(endpoint, both)
+        chosen = {name: one.endpoint for name, one in found.items()}
+        return replace(state, vetoes=vetoes, kept_drivers=kept, chosen=chosen)
+
+    def _leader_writes(self, answered: frozenset[str], now: float) -> Sync:
+        state = self.state
+        if not state.leadership.active or state.own is None:
+            return Sync()
+        previous = own_endpoint_object(state)
+        listed, self._retired = gateway_list(
+            GatewayEntry(state.own.endpoint, state.own.slot),
+            (previous.gateways or ()) if previous is not None else (),
+            live_gateways(state.datastore, now),
+            self._retired,
+            now,
+        )
+        return sync(state, listed, answered, now)
+
+    def _targets(self, decided: Plan) -> Mapping[str, Target]:
+        carrying, standby = self._intervals
+        return {
+            name: Target(probe.address, probe.source, carrying if probe.carries else standby)
+            for name, probe in decided.probes.items()
+        }
+
+    def _order(self, now: float) -> tuple[str, ...]:
+        """The ready gateways as the list has them, then those it does not have yet."""
+        state = self.state
+        current = own_endpoint_object(state)
+        listed = [e.endpoint.hostname for e in (current.gateways or () if current else ())]
+        ready = {
+            gateway.status.local_endpoint.hostname
+            for gateway in live_gateways(state.datastore, now)
+            if gateway.status.ready
+        }
+        first = [hostname for hostname in listed if hostname in ready]
+        return (*first, *sorted(ready - set(first)))
+
+    def _highest_epoch(self) -> int:
+        return max(self._epochs(), default=0)
+
+    def _epochs(self) -> Iterable[int]:
+        state = self.state
+        for view, label in ((state.datastore, None), (state.broker, state.cluster_id)):
+            if view is None:
+                continue
+            stored: tuple[ClusterObject | EndpointObject, ...] = (
+                *view.clusters(),
+                *view.endpoints(),
+            )
+            for one in stored:
+                if one.spec.cluster_id == state.cluster_id and one.meta.origin == label:
+                    yield one.epoch or 0
+
+    def _tell_changes(self, found: Mapping[str, Remote]) -> None:
+        before = self.state.chosen
+        for name, one in found.items():
+            endpoint = one.endpoint.spec
+            if name not in before:
+                self._hooks.endpoint_added(endpoint)
+            elif before[name].spec != endpoint:
+                self._hooks.endpoint_updated(endpoint, before[name].spec)
+        for name in before.keys() - found.keys():
+            self._hooks.endpoint_removed(before[name].spec)

@@ -1,0 +1,122 @@
+"""What sources post to the gateway's one deciding task."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
+from submariner_core.api.transport import Event as RecordEvent
+from submariner_core.reconcile.election_state import Leadership
+
+
+class StoreName(enum.StrEnum):
+    """The two stores of a gateway."""
+
+    DATASTORE = "datastore"
+    BROKER = "broker"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChanged:
+    """A store's watch yielded something."""
+
+    store: StoreName
+    event: RecordEvent
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLost:
+    """A store cannot be reached; what was read of it stays."""
+
+    store: StoreName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """Leadership came or went."""
+
+    leadership: Leadership
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The drivers are open (again): this is what the gateway advertises.
+
+    ``failures`` names the drivers that could not be opened and why.
+    """
+
+    own: LocalGateway
+    failures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one driver holds now."""
+
+    driver: str
+    states: tuple[CableState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A cable is made."""
+
+    driver: str
+    cable: Cable
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFailed:
+    """A cable could not be made."""
+
+    driver: str
+    cable: Cable
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A cable is gone, or (with ``reason``) could not be removed."""
+
+    driver: str
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The kernel routes so: the cable that carries to each cluster; ``reason`` if it failed."""
+
+    carriers: Mapping[str, str]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeChanged:
+    """The verdict on a cable's data path changed."""
+
+    cable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Time to look again: a moment that an earlier plan asked for has come."""
+
+
+Event = (
+    StoreChanged
+    | StoreLost
+    | Led
+    | Opened
+    | Observed
+    | Connected
+    | ConnectFailed
+    | Disconnected
+    | Routed
+    | ProbeChanged
+    | Wake
+)

@@ -1,0 +1,98 @@
+"""The own endpoint: what this gateway advertises, from its settings and what its node has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
+
+from submariner_core.api.errors import ConfigError
+from submariner_core.api.model import Cluster, Endpoint
+from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
+from submariner_core.config.settings import Settings
+from submariner_core.kernel import Kernel
+
+_ANYWHERE = IPv4Address("8.8.8.8")
+"""Asked of the routing table only, as upstream does: nothing is sent there."""
+
+
+async def private_ip(settings: Settings, kernel: Kernel) -> IPv4Address:
+    """The node's address on the underlay; raises :class:`ConfigError` if there is none."""
+    if settings.private_ip is not None:
+        return settings.private_ip
+    found = await kernel.routes.lookup(_ANYWHERE)
+    if found is None or not isinstance(found.source, IPv4Address):
+        raise ConfigError(
+            "private_ip: this node has no default route to tell its address by; "
+            "set private_ip: to the node's address on the underlay"
+        )
+    return found.source
+
+
+async def health_check_ip(cluster_cidr: Sequence[IPNetwork], kernel: Kernel) -> IPv4Address | None:
+    """The node's first address inside a cluster CIDR (the CNI's), or ``None``."""
+    addresses = await kernel.addresses.list()
+    for cidr in cluster_cidr:
+        for address in addresses:
+            ip = address.interface.ip
+            if isinstance(ip, IPv4Address) and isinstance(cidr, IPv4Network) and ip in cidr:
+                return ip
+    return None
+
+
+def own_cluster(settings: Settings) -> Cluster:
+    """The Cluster that this gateway's cluster advertises."""
+    return Cluster(
+        cluster_id=settings.cluster_id,
+        service_cidr=_ipv4(settings.service_cidr),
+        cluster_cidr=_ipv4(settings.cluster_cidr),
+        global_cidr=_ipv4(settings.global_cidr),
+    )
+
+
+def own_endpoint(
+    settings: Settings,
+    private: IPv4Address,
+    public: IPAddress | None,
+    probe: IPv4Address | None,
+    advertised: tuple[str, Mapping[str, str]],
+) -> Endpoint:
+    """The Endpoint of this gateway; ``advertised`` is the backend and its configuration.
+
+    Subnets are the service CIDRs first, then the cluster CIDRs: peers depend on the order.
+    """
+    backend, backend_config = advertised
+    return Endpoint(
+        cluster_id=settings.cluster_id,
+        cable_name=cable_name(settings.cluster_id, private),
+        hostname=settings.node_name,
+        subnets=_ipv4((*settings.service_cidr, *settings.cluster_cidr)),
+        private_ip=private,
+        public_ip=public,
+        nat_enabled=settings.nat_enabled,
+        backend=backend,
+        backend_config=backend_config,
+        health_check_ip=probe,
+    )
+
+
+def fixed_public_ip(text: str) -> IPAddress | None:
+    """The address of the first ``ipv4:`` entry of a ``public_ip`` setting, if it has one.
+
+    Raises :class:`ConfigError` for an entry that is not ``method:value``, or a bad address.
+    """
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        method, colon, value = entry.partition(":")
+        if not colon or not value:
+            raise ConfigError(
+                f"public_ip: {entry!r}: expected method:value, such as ipv4:192.0.2.1"
+            )
+        if method == "ipv4":
+            try:
+                return IPv4Address(value.strip())
+            except ValueError as error:
+                raise ConfigError(f"public_ip: {entry!r}: {error}") from error
+    return None
+
+
+def _ipv4(networks: Sequence[IPNetwork]) -> tuple[IPNetwork, ...]:
+    return tuple(network for network in networks if network.version == 4)

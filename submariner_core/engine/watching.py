@@ -1,0 +1,49 @@
+"""Watches a store for ever: what it yields is posted; one that goes away is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import structlog
+
+from submariner_core.api.errors import StoreError
+from submariner_core.api.transport import Event as RecordEvent
+from submariner_core.api.transport import Kind, Transport
+
+BACKOFF = (0.1, 5.0)
+"""First and longest wait in seconds before a lost store is asked again."""
+
+log = structlog.get_logger("submariner.store")
+
+
+async def watch_store(
+    name: str,
+    transport: Transport,
+    kinds: Collection[Kind],
+    *,
+    changed: Callable[[RecordEvent], None],
+    lost: Callable[[str], None],
+) -> None:
+    """Watch until cancelled; ``lost`` gets the reason once for each time the store goes away."""
+    wait = BACKOFF[0]
+    away = False
+    while True:
+        try:
+            async for event in transport.watch(kinds):
+                if away:
+                    log.info("store-back", store=name)
+                    away = False
+                wait = BACKOFF[0]
+                changed(event)
+            reason = "the watch ended"
+        except StoreError as error:
+            reason = str(error)
+        except (OSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+        if not away:
+            log.warning("store-away", store=name, reason=reason)
+            away = True
+        lost(reason)
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, BACKOFF[1])

@@ -1,0 +1,165 @@
+"""Probes data paths: ICMP echo to each target, answered by the target's kernel.
+
+One socket for all targets, the boot clock, and the kernel's time of arrival. Misses are judged
+when a probe's time is over and not when the loop gets round to it: a round in which this process
+itself ran late is void, since replies may have come and gone unread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+import structlog
+
+from submariner_core.observe.icmp import EchoReply, EchoSocket
+from submariner_core.reconcile.health import Health, lost, patience, replied
+
+LATE = 0.05
+"""Seconds by which the loop may be late before a round of judgements is void."""
+
+log = structlog.get_logger("submariner.probes")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to probe: ``interval`` in seconds; ``source`` as the probes' sender address."""
+
+    address: IPv4Address
+    source: IPv4Address | None
+    interval: float
+
+
+@dataclass(slots=True)
+class _Probed:
+    target: Target
+    health: Health
+    key: int
+    sequence: int = 0
+    waiting: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """When each unanswered probe was sent, and until when it is waited for."""
+    next_send: float = 0.0
+
+
+class Prober:
+    """Probes its targets until cancelled; ``changed`` gets the name of one whose verdict changes.
+
+    Raises ``PermissionError`` from :meth:`run` without CAP_NET_RAW.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[str], None],
+        *,
+        misses: int = 3,
+        clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+    ) -> None:
+        self._changed = changed
+        self._misses = misses
+        self._clock = clock
+        self._probed: dict[str, _Probed] = {}
+        self._by_key: dict[int, str] = {}
+        self._keys = itertools.count(1)
+        self._news = asyncio.Event()
+        self.void_rounds = 0
+        """Rounds that were not judged because this process ran late."""
+
+    def set_targets(self, targets: Mapping[str, Target]) -> None:
+        """Replace the targets. One whose address stays keeps its statistics."""
+        for name in [name for name in self._probed if name not in targets]:
+            self._forget(name)
+        for name, target in targets.items():
+            known = self._probed.get(name)
+            if known is not None and known.target == target:
+                continue
+            if known is not None and known.target.address == target.address:
+                due = min(known.next_send, self._clock() + target.interval)
+                known.target, known.next_send = target, due
+            else:
+                self._forget(name)
+                key = next(self._keys)
+                self._by_key[key] = name
+                self._probed[name] = _Probed(target, Health(), key)
+            self._news.set()
+
+    def health(self, name: str) -> Health | None:
+        """What is known of a target, ``None`` if it is not probed."""
+        known = self._probed.get(name)
+        return known.health if known is not None else None
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        socket = EchoSocket()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(socket.fileno(), self._read, socket)
+        try:
+            while True:
+                due = self._due()
+                wake = self._clock() + 3600.0 if due is None else due
+                try:
+                    async with asyncio.timeout(max(0.0, wake - self._clock())):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+                self._news.clear()
+                self._round(socket, late=self._clock() - wake > LATE)
+        finally:
+            loop.remove_reader(socket.fileno())
+            socket.close()
+
+    def _due(self) -> float | None:
+        times = [one.next_send for one in self._probed.values()]
+        times += [end for one in self._probed.values() for _, end in one.waiting.values()]
+        return min(times, default=None)
+
+    def _round(self, socket: EchoSocket, *, late: bool) -> None:
+        self._read(socket)
+        now = self._clock()
+        if late:
+            self.void_rounds += 1
+        for name, one in list(self._probed.items()):
+            for sequence in [number for number, (_, end) in one.waiting.items() if end <= now]:
+                del one.waiting[sequence]
+                if not late:
+                    self._settle(name, one, lost(one.health, self._misses))
+            if one.next_send <= now:
+                self._send(socket, name, one, now)
+
+    def _send(self, socket: EchoSocket, name: str, one: _Probed, now: float) -> None:
+        one.sequence += 1
+        one.next_send = max(one.next_send + one.target.interval, now + one.target.interval / 2)
+        one.waiting[one.sequence] = (now, now + patience(one.health, one.target.interval))
+        try:
+            socket.send(one.target.address, one.target.source, one.key, one.sequence)
+        except OSError as error:
+            # No route or no device: as good as a lost probe, judged when its time is over.
+            log.debug("probe-not-sent", target=name, reason=error.strerror)
+
+    def _read(self, socket: EchoSocket) -> None:
+        for reply in socket.receive():
+            self._take(reply)
+
+    def _take(self, reply: EchoReply) -> None:
+        name = self._by_key.get(reply.key)
+        one = self._probed.get(name) if name is not None else None
+        if name is None or one is None or reply.source != one.target.address:
+            return
+        times = one.waiting.pop(reply.sequence, None)
+        if times is None:
+            return
+        rtt = max(0.0, reply.received - times[0])
+        self._settle(name, one, replied(one.health, int(rtt * 1e9)))
+
+    def _settle(self, name: str, one: _Probed, health: Health) -> None:
+        before, one.health = one.health, health
+        if before.status != health.status:
+            self._changed(name)
+
+    def _forget(self, name: str) -> None:
+        known = self._probed.pop(name, None)
+        if known is not None:
+            self._by_key.pop(known.key, None)

@@ -1,0 +1,208 @@
+"""Which cables a gateway holds to one remote cluster, and the order in which it gets there.
+
+Every gateway among the first of its own cluster's list holds a cable to each of the first of the
+other's, whether it leads or not; leadership decides only which of them carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from submariner_core.api.cable import Cable, Path
+from submariner_core.api.info import Capability
+from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry
+from submariner_core.api.naming import IPAddress
+from submariner_core.reconcile.drivers import NoCommonDriver, choose_driver, view_for
+
+DEFAULT_PORT = 4500
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSide:
+    """What the plan must know of this gateway.
+
+    ``place`` is this gateway's place in its cluster's list (0 leads), ``None`` when it is not in
+    it; ``leads`` says that the own cluster's Endpoint in use is this gateway's.
+    """
+
+    endpoint: Endpoint
+    place: int | None
+    leads: bool
+    warm: int
+    capabilities: Mapping[str, Capability]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCable:
+    """A cable and the driver that makes it."""
+
+    driver: str
+    cable: Cable
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCable:
+    """A cable that is there, or was tried.
+
+    ``cable`` is ``None`` for one that an earlier process left and this one has not yet taken over;
+    ``path`` is ``None`` until the driver has made it; ``error`` is the last failure's text, after
+    ``failures`` in a row, and ``retry_at`` (boot clock) when to try again.
+    """
+
+    driver: str
+    name: str
+    cable: Cable | None = None
+    path: Path | None = None
+    error: str = ""
+    failures: int = 0
+    retry_at: float = 0.0
+
+    @property
+    def inherited(self) -> bool:
+        """Left by an earlier process and not taken over yet."""
+        return self.cable is None
+
+
+@dataclass(frozen=True, slots=True)
+class CablePlan:
+    """The cables to one remote cluster, the leader's first; ``problem``: why there is none."""
+
+    cables: tuple[WantedCable, ...] = ()
+    leader: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Make a cable so."""
+
+    driver: str
+    cable: Cable
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Remove a cable."""
+
+    driver: str
+    name: str
+
+
+Step = Connect | Disconnect
+
+
+def plan_cables(
+    own: OwnSide, remote: EndpointObject, kept: Sequence[str] | None = None
+) -> CablePlan:
+    """The cables that this gateway should hold to ``remote``'s cluster.
+
+    ``kept`` are the drivers that policy left over (``None``: all).
+    """
+    if own.place is not None and own.place >= own.warm:
+        return CablePlan(problem="not among the gateways that hold cables")
+    choice = choose_driver(own.endpoint, remote.spec, kept)
+    if isinstance(choice, NoCommonDriver):
+        return CablePlan(problem=choice.message)
+    standby = Capability.STANDBY in own.capabilities.get(choice, Capability.NONE)
+    entries: tuple[GatewayEntry, ...] = ()
+    if remote.gateways is None:
+        # An upstream peer knows one gateway of ours: the one whose Endpoint it has.
+        if own.leads:
+            entries = (GatewayEntry(remote.spec, 0),)
+        problem = "" if entries else "an upstream peer connects to the active gateway only"
+    else:
+        entries = _leader_first(remote)[: own.warm if standby else 1]
+        problem = ""
+        if not standby and not own.leads:
+            return CablePlan(problem=f"{choice} holds no standby cables")
+    cables = tuple(
+        WantedCable(choice, _cable(own, entry, choice, remote.gateways is not None))
+        for entry in entries
+    )
+    return CablePlan(cables, remote.spec.cable_name if cables else None, problem)
+
+
+def _leader_first(remote: EndpointObject) -> tuple[GatewayEntry, ...]:
+    """The list, led by the Endpoint itself: its own spec is newer than what a list repeats."""
+    listed = remote.gateways or ()
+    slot = next((e.slot for e in listed if e.endpoint.cable_name == remote.spec.cable_name), 0)
+    others = (e for e in listed if e.endpoint.cable_name != remote.spec.cable_name)
+    return (GatewayEntry(remote.spec, slot), *others)
+
+
+def _cable(own: OwnSide, entry: GatewayEntry, driver: str, ours: bool) -> Cable:
+    remote = view_for(entry.endpoint, driver)
+    nat = remote.nat_enabled and remote.public_ip is not None
+    return Cable(
+        name=remote.cable_name,
+        remote=remote,
+        slot=entry.slot,
+        address=_address(remote, nat),
+        port=_port(remote),
+        nat=nat,
+        probe_local=own.endpoint.health_check_ip,
+        probe_remote=remote.health_check_ip,
+        ours=ours,
+    )
+
+
+def _address(remote: Endpoint, nat: bool) -> IPAddress:
+    return remote.public_ip if nat and remote.public_ip is not None else remote.private_ip
+
+
+def _port(remote: Endpoint) -> int:
+    text = remote.backend_config.get("udp-port", "")
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= 65535:
+        return int(text)
+    return DEFAULT_PORT
+
+
+def steps(
+    wanted: Sequence[WantedCable],
+    held: Sequence[HeldCable],
+    routed: frozenset[str],
+    now: float,
+    *,
+    settled: bool,
+) -> tuple[Step, ...]:
+    """What to do next, connects before disconnects.
+
+    A cable that is still routed to is never removed: the routes move first, and the next plan
+    removes it. Nothing is removed before ``settled``: the first full Snapshot has come. What
+    failed waits until its ``retry_at``.
+    """
+    by_name = {(cable.driver, cable.name): cable for cable in held}
+    wanted_keys = {(want.driver, want.cable.name) for want in wanted}
+    connects: list[Step] = []
+    for want in wanted:
+        have = by_name.get((want.driver, want.cable.name))
+        if have is not None and have.retry_at > now:
+            continue
+        if have is None or have.path is None or have.error or have.cable != want.cable:
+            connects.append(Connect(want.driver, want.cable))
+    disconnects: list[Step] = []
+    if settled:
+        disconnects = [
+            Disconnect(cable.driver, cable.name)
+            for cable in held
+            if (cable.driver, cable.name) not in wanted_keys
+            and cable.name not in routed
+            and cable.retry_at <= now
+        ]
+    return (*connects, *disconnects)
+
+
+def choose_carrier(
+    plan: CablePlan, held: Sequence[HeldCable], current: str | None
+) -> HeldCable | None:
+    """The cable whose path carries: the leader's, else the one that carries now, else none.
+
+    A leader whose cable is not up yet leaves the traffic where it is: make before break.
+    """
+    ready = {cable.name: cable for cable in held if cable.path is not None}
+    wanted = {want.cable.name for want in plan.cables}
+    for name in (plan.leader, current):
+        if name is not None and name in ready:
+            return ready[name]
+    return next((ready[name] for name in sorted(wanted) if name in ready), None)

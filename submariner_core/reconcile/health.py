@@ -1,0 +1,139 @@
+"""The health of a data path, folded from probes: the verdict, and upstream's statistics.
+
+Statistics are integer nanoseconds, as upstream computes them (compat.md section 6); the verdict
+is faster: ``error`` after a few misses in a row, back on the first reply.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from submariner_core.api.model import ConnectionStatus, LatencyRTT
+from submariner_core.api.naming import IPAddress
+
+WINDOW = 1000
+"""Samples after which mean and deviation start over from the last two."""
+SURELY_DOWN = 30
+"""Misses in a row after which a path is down though the peer's packets still arrive."""
+_SMOOTHING, _DEVIATION = 0.125, 0.25
+"""Gains of the smoothed round-trip time and its variation (RFC 6298)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Round-trip times since the start; ``mean``, ``deviations`` and ``count`` over the window."""
+
+    last: int = 0
+    least: int = 0
+    most: int = 0
+    count: int = 0
+    total: int = 0
+    mean: int = 0
+    deviations: int = 0
+
+    def latency(self) -> LatencyRTT:
+        """As it goes on a Connection."""
+        spread = math.isqrt(self.deviations // self.count) if self.count else 0
+        return LatencyRTT(self.last, self.least, self.mean, self.most, spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes of one target have shown. ``srtt`` and ``rttvar`` are in seconds."""
+
+    status: ConnectionStatus = ConnectionStatus.CONNECTING
+    misses: int = 0
+    ever: bool = False
+    srtt: float = 0.0
+    rttvar: float = 0.0
+    statistics: Statistics = field(default_factory=Statistics)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the path carries as far as its probes tell."""
+        return self.status is ConnectionStatus.CONNECTED
+
+
+def patience(health: Health, interval: float) -> float:
+    """Seconds to wait for a reply before its probe counts as missed."""
+    return max(interval, health.srtt + 4 * health.rttvar)
+
+
+def lost(health: Health, misses: int, *, receiving: bool = False) -> Health:
+    """After a missed probe. ``receiving``: the peer's packets still arrive over this path."""
+    count = health.misses + 1
+    down = count >= SURELY_DOWN or (count >= misses and not receiving)
+    status = ConnectionStatus.ERROR if down else health.status
+    return replace(health, misses=count, status=status)
+
+
+def replied(health: Health, rtt: int) -> Health:
+    """After a reply that took ``rtt`` nanoseconds."""
+    seconds = rtt / 1e9
+    if health.ever:
+        rttvar = health.rttvar + _DEVIATION * (abs(seconds - health.srtt) - health.rttvar)
+        srtt = health.srtt + _SMOOTHING * (seconds - health.srtt)
+    else:
+        srtt, rttvar = seconds, seconds / 2
+    return Health(
+        status=ConnectionStatus.CONNECTED,
+        misses=0,
+        ever=True,
+        srtt=srtt,
+        rttvar=rttvar,
+        statistics=record(health.statistics, rtt),
+    )
+
+
+def record(statistics: Statistics, rtt: int) -> Statistics:
+    """The statistics with one more round-trip time of ``rtt`` nanoseconds."""
+    least = min(statistics.least, rtt) if statistics.count else rtt
+    most = max(statistics.most, rtt)
+    if statistics.count == 0:
+        count, total, mean, deviations = 1, rtt, rtt, 0
+    elif statistics.count >= WINDOW:
+        count, total = 2, statistics.last + rtt
+        mean = total // 2
+        deviations = (statistics.last - mean) ** 2 + (rtt - mean) ** 2
+    else:
+        count, total = statistics.count + 1, statistics.total + rtt
+        mean = total // count
+        deviations = statistics.deviations + (rtt - statistics.mean) * (rtt - mean)
+    return Statistics(
+        last=rtt,
+        least=least,
+        most=most,
+        count=count,
+        total=total,
+        mean=mean,
+        deviations=deviations,
+    )
+
+
+def merge(
+    status: ConnectionStatus, message: str, health: Health | None, target: IPAddress | None
+) -> tuple[ConnectionStatus, str, LatencyRTT | None]:
+    """A connection's status, message and latency, from its driver's word and its probes.
+
+    ``connecting`` is the driver's to leave. A connected cable shows ``connecting`` until its first
+    probe is answered: "connected" means that packets pass.
+    """
+    if health is None:
+        return status, message, None
+    latency = health.statistics.latency() if health.ever else None
+    if status is ConnectionStatus.CONNECTING:
+        return status, message, latency
+    if health.answered:
+        return (
+            ConnectionStatus.CONNECTED,
+            "" if status is not status.CONNECTED else message,
+            latency,
+        )
+    if health.status is ConnectionStatus.ERROR:
+        if status is ConnectionStatus.CONNECTED:
+            message = f'no reply to {health.misses} probes of "{target}"'
+        return ConnectionStatus.ERROR, message, latency
+    if status is ConnectionStatus.CONNECTED and not health.ever:
+        return ConnectionStatus.CONNECTING, "waiting for the first probe to be answered", latency
+    return status, message, latency

@@ -1,0 +1,239 @@
+"""The gateway's plan: from its state to cables, routing, probes, and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+
+from submariner_core.api.naming import IPAddress, IPNetwork
+from submariner_core.reconcile.admission import Admission, OwnNetwork, admit
+from submariner_core.reconcile.cables import (
+    CablePlan,
+    HeldCable,
+    OwnSide,
+    Step,
+    choose_carrier,
+    plan_cables,
+    steps,
+)
+from submariner_core.reconcile.remotes import Remote, own_endpoint_object, underlay_addresses
+from submariner_core.reconcile.routing import ClusterRouting, ProbePath, Routing, routing
+from submariner_core.reconcile.state import State
+
+STRAYS = ""
+"""The lane of cables whose cluster is not known (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlan:
+    """One remote cluster: who leads it, what is admitted, which cables, and which one carries."""
+
+    remote: Remote
+    prefixes: tuple[IPNetwork, ...]
+    cables: CablePlan
+    carrier: HeldCable | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """Probe ``address`` from ``source``; ``carries`` asks for the shorter interval."""
+
+    address: IPv4Address
+    source: IPv4Address | None
+    carries: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the gateway should do now.
+
+    ``wake_at`` is when (boot clock) to plan again though nothing may have happened. ``reasons``
+    say why the gateway is not ready to lead; none: it is.
+    """
+
+    clusters: Mapping[str, ClusterPlan] = field(default_factory=dict)
+    admission: Admission | None = None
+    steps: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    routing: Routing | None = None
+    carriers: Mapping[str, str] = field(default_factory=dict)
+    probes: Mapping[str, ProbePlan] = field(default_factory=dict)
+    wake_at: float | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def plan(state: State, found: Mapping[str, Remote], now: float) -> Plan:
+    """The plan for ``state`` and the remotes in use.
+
+    Before the datastore has been read once nothing is known that could be acted on.
+    """
+    if state.own is None:
+        return Plan(reasons=("the cable drivers are not open yet",))
+    if not state.datastore.seen:
+        return Plan(reasons=("the datastore has not been read yet",))
+    own = own_side(state)
+    admission = admit(
+        OwnNetwork(
+            cluster_id=state.cluster_id,
+            cidrs=(
+                *state.site.cluster.service_cidr,
+                *state.site.cluster.cluster_cidr,
+                *state.site.cluster.global_cidr,
+            ),
+            reserved=(*state.site.reserved, *underlay_addresses(state.datastore)),
+        ),
+        [remote.endpoint for remote in found.values()],
+    )
+    clusters = {
+        cluster_id: _cluster(state, own, remote, admission.admitted.get(cluster_id, ()))
+        for cluster_id, remote in found.items()
+    }
+    todo = _steps(state, clusters, now)
+    waits = [cable.retry_at for cable in state.held.values() if cable.retry_at > now]
+    carriers = {
+        cluster_id: one.carrier.name for cluster_id, one in clusters.items() if one.carrier
+    }
+    return Plan(
+        clusters=clusters,
+        admission=admission,
+        steps=todo,
+        routing=_routing(state, clusters),
+        carriers=carriers,
+        probes=_probes(state, frozenset(carriers.values())),
+        wake_at=min(waits, default=None),
+        reasons=tuple(_unready(state, clusters)),
+    )
+
+
+def own_side(state: State) -> OwnSide:
+    """This gateway's place among its cluster's gateways."""
+    assert state.own is not None
+    mine = state.own.endpoint.cable_name
+    current = own_endpoint_object(state)
+    place: int | None = None
+    leads = current is not None and current.spec.cable_name == mine
+    if current is not None and not leads:
+        names = [entry.endpoint.cable_name for entry in current.gateways or ()]
+        place = names.index(mine) if mine in names else max(1, len(names))
+    return OwnSide(
+        endpoint=state.own.endpoint,
+        place=place,
+        leads=leads or (current is None and state.leadership.active),
+        warm=state.site.warm,
+        capabilities=state.site.capabilities,
+    )
+
+
+def _cluster(
+    state: State, own: OwnSide, remote: Remote, prefixes: tuple[IPNetwork, ...]
+) -> ClusterPlan:
+    cluster_id = remote.endpoint.spec.cluster_id
+    veto = state.vetoes.get(cluster_id)
+    if veto is not None:
+        cables = CablePlan(problem=veto)
+    else:
+        cables = plan_cables(own, remote.endpoint, state.kept_drivers.get(cluster_id))
+    names = {want.cable.name for want in cables.cables}
+    held = [
+        cable
+        for cable in state.held.values()
+        if cable.name in names
+        or (cable.cable is not None and cable.cable.remote.cluster_id == cluster_id)
+    ]
+    carrier = choose_carrier(cables, held, state.carriers.get(cluster_id))
+    return ClusterPlan(remote, prefixes, cables, carrier)
+
+
+def _steps(
+    state: State, clusters: Mapping[str, ClusterPlan], now: float
+) -> Mapping[str, tuple[Step, ...]]:
+    """Steps by lane. A cable whose cluster is known waits its turn in that cluster's lane."""
+    routed = frozenset(state.carriers.values())
+    lanes: dict[str, list[HeldCable]] = {cluster_id: [] for cluster_id in clusters}
+    owner = {
+        want.cable.name: cluster_id
+        for cluster_id, one in clusters.items()
+        for want in one.cables.cables
+    }
+    for cable in state.held.values():
+        lane = owner.get(cable.name)
+        if lane is None:
+            lane = cable.cable.remote.cluster_id if cable.cable is not None else STRAYS
+        lanes.setdefault(lane, []).append(cable)
+    todo = {}
+    for lane, held in lanes.items():
+        wanted = clusters[lane].cables.cables if lane in clusters else ()
+        planned = steps(wanted, held, routed, now, settled=state.datastore.seen)
+        if planned:
+            todo[lane] = planned
+    return todo
+
+
+def _routing(state: State, clusters: Mapping[str, ClusterPlan]) -> Routing:
+    assert state.own is not None
+    own_probe = state.own.endpoint.health_check_ip
+    parts = []
+    for cluster_id, one in sorted(clusters.items()):
+        names = {want.cable.name for want in one.cables.cables}
+        held = [cable for cable in state.held.values() if cable.name in names]
+        probes = tuple(
+            ProbePath(cable.cable.probe_remote, cable.path)
+            for cable in held
+            if cable.cable is not None
+            and cable.path is not None
+            and cable.cable.probe_remote is not None
+        )
+        parts.append(
+            ClusterRouting(
+                cluster_id,
+                one.prefixes,
+                one.carrier.path if one.carrier is not None else None,
+                probes,
+                left=_left(one, held),
+            )
+        )
+    devices = {cable.path.device for cable in state.held.values() if cable.path is not None}
+    return routing(parts, own_probe if isinstance(own_probe, IPv4Address) else None, devices)
+
+
+def _left(one: ClusterPlan, held: Iterable[HeldCable]) -> tuple[IPNetwork, ...]:
+    """What an earlier process programmed for this cluster, until its cables are taken over."""
+    inherited = {cable.name for cable in held if cable.inherited}
+    if not inherited:
+        return ()
+    hosts = [
+        IPv4Network(f"{want.cable.probe_remote}/32")
+        for want in one.cables.cables
+        if want.cable.name in inherited and want.cable.probe_remote is not None
+    ]
+    prefixes = one.prefixes if one.carrier is None else ()
+    return (*prefixes, *hosts)
+
+
+def _probes(state: State, carrying: frozenset[str]) -> Mapping[str, ProbePlan]:
+    probes = {}
+    for held in state.held.values():
+        if held.cable is None or held.path is None:
+            continue
+        target: IPAddress | None = held.cable.probe_remote or held.path.via
+        source = held.cable.probe_local if held.cable.probe_remote is not None else None
+        if isinstance(target, IPv4Address):
+            probes[held.name] = ProbePlan(
+                target,
+                source if isinstance(source, IPv4Address) else None,
+                held.name in carrying,
+            )
+    return probes
+
+
+def _unready(state: State, clusters: Mapping[str, ClusterPlan]) -> Iterable[str]:
+    for driver, reason in sorted(state.open_failures.items()):
+        yield f"cable driver {driver}: {reason}"
+    if state.routing_error:
+        yield f"routing: {state.routing_error}"
+    for cluster_id, one in sorted(clusters.items()):
+        held = {cable.name: cable for cable in state.held.values()}
+        for want in one.cables.cables:
+            have = held.get(want.cable.name)
+            if have is None or have.path is None:
+                yield f"cluster {cluster_id}: cable {want.cable.name} is not up"

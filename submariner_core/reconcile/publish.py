@@ -1,0 +1,118 @@
+"""What a gateway says of itself: its Gateway object, from the state and the probes' verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from submariner_core.api.model import (
+    Connection,
+    ConnectionStatus,
+    Gateway,
+    GatewayObject,
+    HAStatus,
+    Metadata,
+    Transition,
+)
+from submariner_core.api.naming import UPDATE_TIMESTAMP_ANNOTATION, sanitise
+from submariner_core.reconcile.cables import HeldCable, WantedCable
+from submariner_core.reconcile.health import Health, merge
+from submariner_core.reconcile.plan import ClusterPlan, Plan
+from submariner_core.reconcile.state import State
+
+
+def connections(state: State, plan: Plan, health: Mapping[str, Health]) -> tuple[Connection, ...]:
+    """A connection per wanted cable, and one per remote cluster that cannot have any."""
+    found: list[Connection] = []
+    for _, one in sorted(plan.clusters.items()):
+        if not one.cables.cables:
+            if one.cables.problem:
+                found.append(_impossible(one))
+            continue
+        for want in one.cables.cables:
+            held = state.held.get((want.driver, want.cable.name))
+            found.append(_connection(state, one, want, held, health.get(want.cable.name)))
+    return tuple(found)
+
+
+def _impossible(one: ClusterPlan) -> Connection:
+    return Connection(ConnectionStatus.ERROR, one.cables.problem, one.remote.endpoint.spec)
+
+
+def _connection(
+    state: State,
+    one: ClusterPlan,
+    want: WantedCable,
+    held: HeldCable | None,
+    health: Health | None,
+) -> Connection:
+    seen = state.observed.get(want.driver, {}).get(want.cable.name)
+    if held is not None and held.error:
+        status, message = ConnectionStatus.ERROR, held.error
+    elif held is None or held.path is None:
+        status, message = ConnectionStatus.CONNECTING, "the cable is being made"
+    elif seen is None:
+        status, message = ConnectionStatus.CONNECTING, "the driver has not reported it yet"
+    else:
+        status, message = seen.status, seen.message
+    status, message, latency = merge(status, message, health, want.cable.probe_remote)
+    note = " ".join(filter(None, (message, *_remarks(one))))
+    return Connection(
+        status=status,
+        status_message=note,
+        endpoint=want.cable.remote,
+        using_ip=want.cable.address,
+        using_nat=want.cable.nat,
+        latency=latency,
+    )
+
+
+def _remarks(one: ClusterPlan) -> tuple[str, ...]:
+    remarks = []
+    if one.remote.stale:
+        remarks.append("(stale epoch)")
+    if one.remote.held:
+        remarks.append("(held: its record is missing from the store)")
+    return tuple(remarks)
+
+
+def gateway_object(
+    state: State,
+    plan: Plan,
+    health: Mapping[str, Health],
+    *,
+    version: str,
+    timestamp: int,
+    transitions: tuple[Transition, ...] = (),
+    failure: str = "",
+    draining: bool = False,
+) -> GatewayObject | None:
+    """This gateway's object, ``None`` until its devices are open.
+
+    ``timestamp`` (Unix seconds) is for upstream's readers; nobody of ours compares it.
+    """
+    if state.own is None:
+        return None
+    refusals = [
+        f"{refusal.cluster_id}: {refusal.prefix}: {refusal.reason}"
+        for refusal in (plan.admission.refused if plan.admission is not None else ())
+    ]
+    failures = [f"cable driver {name}: {why}" for name, why in sorted(state.open_failures.items())]
+    active = state.leadership.active
+    return GatewayObject(
+        meta=Metadata(
+            name=sanitise(state.own.endpoint.hostname),
+            annotations={UPDATE_TIMESTAMP_ANNOTATION: str(timestamp)},
+        ),
+        status=Gateway(
+            version=version,
+            ha_status=HAStatus.ACTIVE if active else HAStatus.PASSIVE,
+            local_endpoint=state.own.endpoint,
+            status_failure="; ".join(filter(None, (failure, *failures, *refusals))),
+            connections=connections(state, plan, health),
+            slot=state.own.slot,
+            ready=not plan.reasons,
+            draining=draining,
+            epoch=state.leadership.epoch if active else None,
+            transitions=transitions,
+        ),
+    )

@@ -1,0 +1,105 @@
+"""The gateway's state: one frozen value, folded from events by one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
+from submariner_core.api.info import Capability
+from submariner_core.api.model import Cluster, EndpointObject
+from submariner_core.api.naming import IPAddress
+from submariner_core.reconcile.cables import HeldCable
+from submariner_core.reconcile.election_state import Leadership
+from submariner_core.reconcile.stores import StoreView
+
+CableKey = tuple[str, str]
+"""Driver name and cable name."""
+
+FIRST_RETRY = 0.5
+LONGEST_RETRY = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What does not change while a gateway runs: its cluster, and what its drivers promise.
+
+    ``reserved`` are addresses that no remote prefix may contain: underlay, stores, API server.
+    """
+
+    cluster: Cluster
+    warm: int
+    capabilities: Mapping[str, Capability]
+    reserved: tuple[IPAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the gateway's plan depends on."""
+
+    site: Site
+    own: LocalGateway | None = None
+    open_failures: Mapping[str, str] = field(default_factory=dict)
+    leadership: Leadership = field(default_factory=Leadership)
+    datastore: StoreView = field(default_factory=StoreView)
+    broker: StoreView | None = None
+    held: Mapping[CableKey, HeldCable] = field(default_factory=dict)
+    observed: Mapping[str, Mapping[str, CableState]] = field(default_factory=dict)
+    carriers: Mapping[str, str] = field(default_factory=dict)
+    routing_error: str = "not programmed yet"
+    chosen: Mapping[str, EndpointObject] = field(default_factory=dict)
+    vetoes: Mapping[str, str] = field(default_factory=dict)
+    kept_drivers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def cluster_id(self) -> str:
+        """The own cluster's id."""
+        return self.site.cluster.cluster_id
+
+
+def connected(state: State, driver: str, cable: Cable, path: Path) -> State:
+    """A cable is made: it is held, with its path."""
+    return _hold(state, HeldCable(driver, cable.name, cable, path))
+
+
+def connect_failed(state: State, driver: str, cable: Cable, reason: str, now: float) -> State:
+    """A cable could not be made: what was there before stays, and is tried again later."""
+    before = state.held.get((driver, cable.name), HeldCable(driver, cable.name))
+    return _hold(state, _failed(before, reason, now))
+
+
+def disconnected(state: State, driver: str, name: str, reason: str, now: float) -> State:
+    """A cable is gone, or with a reason: could not be removed and is tried again later."""
+    if reason:
+        before = state.held.get((driver, name), HeldCable(driver, name))
+        return _hold(state, _failed(before, reason, now))
+    held = {key: cable for key, cable in state.held.items() if key != (driver, name)}
+    return replace(state, held=held)
+
+
+def observed(state: State, driver: str, states: tuple[CableState, ...]) -> State:
+    """What a driver holds: an earlier process's cables are held too, lost ones lose their path.
+
+    A vanished cable is connected again by the next plan.
+    """
+    by_name = {one.name: one for one in states if one.name is not None}
+    held = dict(state.held)
+    for name in by_name:
+        held.setdefault((driver, name), HeldCable(driver, name))
+    for key, cable in state.held.items():
+        if key[0] == driver and key[1] not in by_name and cable.path is not None:
+            held[key] = replace(cable, path=None)
+    seen = {**state.observed, driver: by_name}
+    if held == state.held and seen == state.observed:
+        return state
+    return replace(state, held=held, observed=seen)
+
+
+def _hold(state: State, cable: HeldCable) -> State:
+    return replace(state, held={**state.held, (cable.driver, cable.name): cable})
+
+
+def _failed(cable: HeldCable, reason: str, now: float) -> HeldCable:
+    failures = cable.failures + 1
+    wait = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (failures - 1))
+    return replace(cable, error=reason, failures=failures, retry_at=now + wait)

@@ -1,0 +1,146 @@
+"""What a store holds as far as its watch has told: folded from events, decoded at this one edge.
+
+A record that cannot be decoded is kept aside by name with the reason; the rest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from submariner_core.api.codec import decode
+from submariner_core.api.errors import RecordMalformed
+from submariner_core.api.model import (
+    ClusterObject,
+    EndpointObject,
+    GatewayObject,
+    RouteAgentObject,
+    StoredObject,
+)
+from submariner_core.api.transport import Event, Kind, Put, Record, Ref, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """An object that is no longer stored: since when (boot clock), and whether it was deleted.
+
+    ``deleted`` is false for one that a later Snapshot simply lacks: the store may have been wiped.
+    """
+
+    stored: StoredObject
+    record: Record
+    since: float
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """One store.
+
+    ``seen``: a first Snapshot has come; ``connected``: the watch is up now. ``changed`` is when
+    (boot clock) each record last changed, counted anew after a gap, since nothing can be said of
+    the time in between; ``snapshot_at`` is the last Snapshot's time.
+    ``departed`` is kept for :data:`REMEMBER` seconds at most.
+    """
+
+    connected: bool = False
+    seen: bool = False
+    reason: str = ""
+    snapshot_at: float = 0.0
+    records: Mapping[Ref, Record] = field(default_factory=dict)
+    objects: Mapping[Ref, StoredObject] = field(default_factory=dict)
+    malformed: Mapping[Ref, str] = field(default_factory=dict)
+    changed: Mapping[Ref, float] = field(default_factory=dict)
+    departed: Mapping[Ref, Departed] = field(default_factory=dict)
+
+    def endpoints(self) -> tuple[EndpointObject, ...]:
+        """The Endpoints, by name."""
+        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, EndpointObject))
+
+    def clusters(self) -> tuple[ClusterObject, ...]:
+        """The Clusters, by name."""
+        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, ClusterObject))
+
+    def gateways(self) -> tuple[GatewayObject, ...]:
+        """The Gateways, by name."""
+        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, GatewayObject))
+
+    def route_agents(self) -> tuple[RouteAgentObject, ...]:
+        """The RouteAgents, by name."""
+        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, RouteAgentObject))
+
+
+REMEMBER = 600.0
+_REMEMBERED = (Kind.CLUSTER, Kind.ENDPOINT)
+
+
+def lose(view: StoreView, reason: str) -> StoreView:
+    """The store cannot be reached: what is known of it stays."""
+    return replace(view, connected=False, reason=reason)
+
+
+def fold(view: StoreView, event: Event, now: float) -> StoreView:
+    """The view after one event of the store's watch; ``now`` in seconds of the boot clock."""
+    if isinstance(event, Snapshot):
+        return _snapshot(view, event, now)
+    if isinstance(event, Put):
+        return _take(_connected(view), (event.record,), now)
+    return _drop(_connected(view), (event.ref,), now, deleted=True)
+
+
+def _connected(view: StoreView) -> StoreView:
+    return view if view.connected else replace(view, connected=True, reason="")
+
+
+def _snapshot(view: StoreView, event: Snapshot, now: float) -> StoreView:
+    present = {record.ref for record in event.records}
+    missing = [ref for ref in view.records if ref not in present]
+    view = _drop(view, missing, now, deleted=False)
+    view = replace(view, changed={}, connected=True, seen=True, reason="", snapshot_at=now)
+    return _take(view, event.records, now)
+
+
+def _take(view: StoreView, taken: Iterable[Record], now: float) -> StoreView:
+    records, objects = dict(view.records), dict(view.objects)
+    malformed, changed, departed = dict(view.malformed), dict(view.changed), dict(view.departed)
+    for record in taken:
+        ref = record.ref
+        changed[ref] = now
+        departed.pop(ref, None)
+        if records.get(ref) == record and (ref in objects or ref in malformed):
+            continue
+        records[ref] = record
+        objects.pop(ref, None)
+        malformed.pop(ref, None)
+        try:
+            objects[ref] = decode(record)
+        except RecordMalformed as error:
+            malformed[ref] = str(error)
+    return replace(
+        view,
+        records=records,
+        objects=objects,
+        malformed=malformed,
+        changed=changed,
+        departed=departed,
+    )
+
+
+def _drop(view: StoreView, refs: Iterable[Ref], now: float, *, deleted: bool) -> StoreView:
+    records, objects = dict(view.records), dict(view.objects)
+    malformed, changed = dict(view.malformed), dict(view.changed)
+    departed = {ref: one for ref, one in view.departed.items() if now - one.since <= REMEMBER}
+    for ref in refs:
+        record, stored = records.pop(ref, None), objects.pop(ref, None)
+        malformed.pop(ref, None)
+        changed.pop(ref, None)
+        if record is not None and stored is not None and ref.kind in _REMEMBERED:
+            departed[ref] = Departed(stored, record, now, deleted)
+    return replace(
+        view,
+        records=records,
+        objects=objects,
+        malformed=malformed,
+        changed=changed,
+        departed=departed,
+    )
