@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 EVERYTHING = ""
-"""Notifications were lost: anything may have changed."""
+"""Listening begins, or notifications were lost: anything may have changed."""
 NO_DEVICE = "lo"
 """Stands for routes, rules and nexthops that name no device (``unreachable``, blackholes)."""
 
@@ -33,26 +34,30 @@ _GROUPS = {
 _NETLINK_SOCKET, _ADD_MEMBERSHIP = 270, 1
 _RECEIVE_BUFFER = 1 << 20
 _DATAGRAM = 1 << 16
+_BATCH = 1000
+"""Datagrams read in one go; other tasks have their turn after that."""
 
 
 async def watch(neighbours: bool = False) -> AsyncIterator[str]:
     """Names of devices whose state, addresses, routes, rules or nexthops changed.
 
-    One name for any number of changes that came together. ``""`` when the kernel could not keep
-    up with telling: observe everything. ``"lo"`` stands for what names no device. With
-    ``neighbours`` also for neighbour and FDB entries, which change often on a busy node.
-    Changes made before the first name is awaited are not told. It ends only by being closed.
+    The first is ``""``, once it listens: whoever observes after that misses nothing. It comes
+    again whenever the kernel could not keep up with telling. One name stands for any number of
+    changes that came together; ``"lo"`` for what names no device. With ``neighbours`` also for
+    neighbour and FDB entries, which change often on a busy node. Our own changes are told too.
+    It ends only by being closed.
     """
     from submariner_core.kernel import messages
 
     marshal = messages.marshal()
-    names = dict(socket.if_nameindex())
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as events:
         events.setblocking(False)
         events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         events.bind((0, 0))
         for group in (*_GROUPS, *((_NEIGHBOURS,) if neighbours else ())):
             events.setsockopt(_NETLINK_SOCKET, _ADD_MEMBERSHIP, group)
+        names = dict(socket.if_nameindex())
+        yield EVERYTHING
         while True:
             for name in await _changed(events, marshal, names):
                 yield name
@@ -63,21 +68,18 @@ async def _changed(
 ) -> tuple[str, ...]:
     """The next names; waits for one, then takes whatever else is there already."""
     loop = asyncio.get_running_loop()
-    changed: dict[str, None] = {}
     try:
-        data = await loop.sock_recv(events, _DATAGRAM)
-        while data:
-            for message in marshal.parse(data):
-                changed[_device(message, names)] = None
-            data = events.recv(_DATAGRAM)
-    except BlockingIOError:
-        pass
+        datagrams = [await loop.sock_recv(events, _DATAGRAM)]
+        with contextlib.suppress(BlockingIOError):
+            while len(datagrams) < _BATCH:
+                datagrams.append(events.recv(_DATAGRAM))
     except OSError as error:
         if error.errno != errno.ENOBUFS:
             raise KernelError("notifications", "receive", error.errno or errno.EIO) from error
         names.update(socket.if_nameindex())
         return (EVERYTHING,)
-    return tuple(changed)
+    messages = (message for data in datagrams for message in marshal.parse(data))
+    return tuple(dict.fromkeys(_device(message, names) for message in messages))
 
 
 def _device(message: Message, names: dict[int, str]) -> str:
