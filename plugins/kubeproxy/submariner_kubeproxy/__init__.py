@@ -1,0 +1,1 @@
+"""Route driver for nodes whose CNI leaves services to kube-proxy."""

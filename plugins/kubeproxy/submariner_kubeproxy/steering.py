@@ -1,0 +1,89 @@
+"""Where a node's cross-cluster traffic goes: one nexthop object, its routes, or rules instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from submariner_core.api.route import NodePlan, OverlayPeer
+from submariner_core.kernel import Kernel, Nexthop, Route, Rule
+from submariner_kubeproxy.overlay import DEVICE, entries, overlay_address
+
+NEXTHOP = 0x5B000001
+"""Our one nexthop object; the gateway process numbers its own from 0x5A000000."""
+MAIN = 254
+CABLES = 100
+"""The gateway process's table: remote prefixes through cables."""
+PRIORITY = 150
+UPSTREAM_TABLE = 150
+"""Upstream's route agent: ``from all lookup 150``; both are replaced on adoption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What is programmed: either a nexthop object with routes, or rules to the cables' table."""
+
+    nexthop: Nexthop | None
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+def steering(plan: NodePlan, source: IPv4Address | None) -> Steering:
+    """How ``plan`` is programmed; ``source`` is what the host itself sends from.
+
+    The gateway that carries itself sends its own pods' and its own packets to the cables' table.
+    Any other node sends them to the gateway that carries; while there is none they end in a
+    blackhole instead of leaving by the default route.
+    """
+    if plan.carries_itself:
+        own = [cidr for cidr in plan.cluster_cidr if isinstance(cidr, IPv4Network)]
+        rules = [Rule(PRIORITY, CABLES, source=cidr) for cidr in own]
+        return Steering(None, rules=(*rules, Rule(PRIORITY, CABLES, incoming="lo")))
+    prefixes = [prefix for prefix in plan.remote_prefixes if isinstance(prefix, IPv4Network)]
+    routes = [Route(prefix, MAIN, nexthop=NEXTHOP, source=source) for prefix in prefixes]
+    return Steering(nexthop_to(plan.carries), routes=tuple(routes))
+
+
+def nexthop_to(gateway: OverlayPeer | None) -> Nexthop:
+    """The nexthop object towards ``gateway``, or a blackhole."""
+    if gateway is None:
+        return Nexthop(NEXTHOP, None)
+    return Nexthop(NEXTHOP, DEVICE, overlay_address(gateway).ip)
+
+
+async def move(kernel: Kernel, gateway: OverlayPeer) -> bool:
+    """Send to ``gateway`` from now on: what a node does first. True if anything changed."""
+    neighbour, forwarding = entries(gateway)
+    changed = await kernel.neighbours.ensure(neighbour)
+    changed |= await kernel.fdb.ensure(forwarding)
+    return await kernel.nexthops.ensure(nexthop_to(gateway)) or changed
+
+
+async def steer(kernel: Kernel, wanted: Steering) -> bool:
+    """Make the node steer so; the new way stands before the old one goes. True on any change."""
+    changes = 0
+    if wanted.nexthop is not None:
+        changes += await kernel.nexthops.ensure(wanted.nexthop)
+        changes += await kernel.routes.reconcile(MAIN, wanted.routes, is_own_route)
+        changes += await kernel.rules.reconcile(wanted.rules, is_own_rule)
+    else:
+        changes += await kernel.rules.reconcile(wanted.rules, is_own_rule)
+        changes += await kernel.routes.reconcile(MAIN, wanted.routes, is_own_route)
+        changes += await kernel.nexthops.delete(NEXTHOP)
+    changes += await kernel.routes.reconcile(UPSTREAM_TABLE, ())
+    return changes > 0
+
+
+async def forget(kernel: Kernel) -> bool:
+    """Remove every route, rule and nexthop object of ours. True if there were any."""
+    return await steer(kernel, Steering(None))
+
+
+def is_own_route(route: Route) -> bool:
+    """Whether a route of table main is ours, or upstream's over the overlay."""
+    return route.nexthop == NEXTHOP or (route.device == DEVICE and route.via is not None)
+
+
+def is_own_rule(rule: Rule) -> bool:
+    """Whether a rule is ours, or upstream's that stands in its place."""
+    return rule.priority == PRIORITY and rule.table in {CABLES, UPSTREAM_TABLE}
