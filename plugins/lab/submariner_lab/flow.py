@@ -95,10 +95,12 @@ class Flow:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            await self.stop()
-        for end in self._ends:
-            end.kill()
+        try:
+            if kind is None:
+                await self.stop()
+        finally:
+            for end in self._ends:
+                end.kill()
 
     async def established(self, timeout: float = 5.0) -> None:
         """Until both ends have heard of each other."""

@@ -125,6 +125,8 @@ class Lab:
         )
         try:
             state.remove(self.id, self._root)
+            for process in self._processes():
+                process.reap()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
@@ -202,6 +204,13 @@ class Lab:
                 name = what or getattr(condition, "__name__", "the condition")
                 raise LabTimeout(f"{name}: not so after {timeout:g} s\n{self.ended()}")
             await asyncio.sleep(POLL)
+
+    def _processes(self) -> list[Process]:
+        """All but those of the flows, which end with them."""
+        found = [self._watcher, *(store.process for store in self.stores)]
+        for node in self.nodes:
+            found += [node.echo, node.gateway, node.route_agent]
+        return found
 
     def ended(self) -> str:
         """Processes that should run and do not, with the ends of their logs."""

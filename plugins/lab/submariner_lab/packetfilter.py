@@ -19,6 +19,7 @@ def ruleset(cluster: ClusterSite, node: NodeSite) -> str:
     own = cluster.cluster_cidr
     service = f"ip daddr {cluster.cluster_ip}"
     backend = f"{cluster.backend.pod_address}:{POD_PORT}"
+    hairpin = cluster.backend.pod_address
     ports = f"th dport {SERVICE_PORT}"
     l4 = "meta l4proto { tcp, udp }"
     return f"""
@@ -64,6 +65,7 @@ table ip nat {{
     }}
     chain KUBE-SERVICES {{
         {service} {l4} {ports} ip saddr != {own} meta mark set meta mark | {MARK}
+        {service} {l4} {ports} ip saddr {hairpin} meta mark set meta mark | {MARK}
         {service} {l4} {ports} dnat to {backend}
     }}
     chain KUBE-POSTROUTING {{

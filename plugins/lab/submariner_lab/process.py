@@ -85,6 +85,10 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, and its end awaited (which is at once)."""
         self.signal(signal.SIGKILL)
+        self.reap()
+
+    def reap(self) -> None:
+        """Collect the exit status of one that was killed by others."""
         if self._popen is not None:
             self._popen.wait(timeout=5)
 

@@ -27,7 +27,8 @@ class LabState:
     @property
     def orphaned(self) -> bool:
         """Whether nobody wants it: not kept, and its owner is gone."""
-        return not self.kept and _start_of(self.owner) != self.owner_start
+        alive = self.owner_start and _start_of(self.owner) == self.owner_start
+        return not self.kept and not alive
 
 
 def of_this_process(lab_id: str) -> LabState:

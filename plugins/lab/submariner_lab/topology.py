@@ -78,6 +78,7 @@ def node_lines(blueprint: Blueprint, node: NodeSite) -> list[str]:
         f"address add {node.cni_address}/{node.pod_subnet.prefixlen} dev {CNI_DEVICE}",
         f"link set {CNI_DEVICE} up",
         f"link set {POD_PORT} master {CNI_DEVICE} up",
+        f"link set {POD_PORT} type bridge_slave hairpin on",
         *(f"route add {peer.pod_subnet} via {peer.address}" for peer in peers),
     ]
 
