@@ -118,7 +118,7 @@ class Routes:
         return RouteLookup(
             device=str(link.get("IFLA_IFNAME")),
             via=ip_address(gateway) if gateway else None,
-            source=ip_address(preferred) if preferred else None,
+            source=ip_address(preferred) if preferred else source,
             mtu=int(found.get(("RTA_METRICS", "RTAX_MTU")) or link.get("IFLA_MTU")),
         )
 
