@@ -105,7 +105,7 @@ class Catalogue:
         if hint:
             parts.append(f"to get it: {hint}")
         elif elsewhere:
-            parts.append(f"{name!r} is a name of a {elsewhere}")
+            parts.append(f"{name!r} is {elsewhere}")
         elif close:
             near = close[0]
             get = install_hint(group, near) if near not in names else ""
@@ -117,7 +117,7 @@ class Catalogue:
     def _elsewhere(self, name: str) -> str:
         for role in Role:
             if any(point.name == name for point in self._points[role.group]):
-                return kind(role.group)
+                return f"{'an' if role.value[0] in 'aeiou' else 'a'} {kind(role.group)}"
         return ""
 
 

@@ -16,6 +16,7 @@ from submariner_core.api.lease import LeaseStore
 from submariner_core.api.model import Connection, Endpoint, Transition
 from submariner_core.api.route import RouteDriver
 from submariner_core.api.transport import Transport
+from submariner_core.loading.catalogue import Origin
 from submariner_core.loading.registry import FACTORIES, Plugin, Registry
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class Hooks:
         self._registry = registry
         self._named = dict(named or {})
         self.failures: Counter[tuple[str, str]] = Counter()
+
+    @classmethod
+    def inline(cls, *plugins: object) -> Hooks:
+        """Calls to plugin objects that no distribution declares, such as a test's observers."""
+        registry = Registry()
+        for number, plugin in enumerate(plugins):
+            registry.register(
+                Origin("", f"inline-{number}", f"inline-{number}", "this program", ""), plugin
+            )
+        return cls(registry)
 
     # ---- identity
 

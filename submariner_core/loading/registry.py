@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -35,7 +34,7 @@ class Plugin:
     """One registered module: where it comes from, who it is, which hooks it implements."""
 
     origin: Origin
-    module: ModuleType
+    module: object
     info: PluginInfo
     hooks: tuple[str, ...]
 
@@ -55,14 +54,14 @@ class Registry:
     def __init__(self) -> None:
         self._pm = pluggy.PluginManager(hooks.PROJECT)
         self._pm.add_hookspecs(hooks)
-        self._plugins: dict[ModuleType, Plugin] = {}
+        self._plugins: dict[object, Plugin] = {}
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
         """The registered plugins, in order of registration."""
         return tuple(self._plugins.values())
 
-    def register(self, origin: Origin, module: ModuleType) -> Plugin:
+    def register(self, origin: Origin, module: object) -> Plugin:
         """Register a module once, however many names lead to it, and judge it.
 
         Raises :class:`PluginError`, and then holds nothing of the module.
@@ -87,7 +86,7 @@ class Registry:
         """The plugins that implement ``hook``."""
         return tuple(plugin for plugin in self.plugins if hook in plugin.hooks)
 
-    def _bind(self, origin: Origin, module: ModuleType) -> Plugin:
+    def _bind(self, origin: Origin, module: object) -> Plugin:
         try:
             self._pm.register(module, name=origin.value)
             self._pm.check_pending()
@@ -105,13 +104,13 @@ class Registry:
         _check_info(origin, info, names)
         return Plugin(origin, module, info, tuple(n for n in HOOKS if n in names))
 
-    def _wording(self, module: ModuleType, error: pluggy.PluginValidationError) -> str:
+    def _wording(self, module: object, error: pluggy.PluginValidationError) -> str:
         for caller in self._pm.get_hookcallers(module) or ():
             if not caller.has_spec():
                 return f"there is no hook {caller.name!r}{nearest(caller.name, HOOKS)}"
         return " ".join(str(error).split())
 
-    def _info(self, origin: Origin, module: ModuleType, names: Collection[str]) -> PluginInfo:
+    def _info(self, origin: Origin, module: object, names: Collection[str]) -> PluginInfo:
         if "submariner_plugin_info" not in names:
             raise PluginError(f"{origin}: implements no submariner_plugin_info; every plugin must")
         try:
@@ -136,13 +135,13 @@ def check_version(origin: Origin, declared: tuple[int, int]) -> None:
 
 
 def _call_one(
-    pm: pluggy.PluginManager, module: ModuleType, hook: str, arguments: dict[str, object]
+    pm: pluggy.PluginManager, module: object, hook: str, arguments: dict[str, object]
 ) -> list[Any]:
     others = [plugin for plugin in pm.get_plugins() if plugin is not module]
     return list(pm.subset_hook_caller(hook, others)(**arguments))
 
 
-def _declared_version(module: ModuleType) -> tuple[int, int] | None:
+def _declared_version(module: object) -> tuple[int, int] | None:
     ask: Callable[[], object] | None = getattr(module, "submariner_plugin_info", None)
     try:
         info = ask() if ask else None
@@ -151,15 +150,15 @@ def _declared_version(module: ModuleType) -> tuple[int, int] | None:
     return info.api_version if isinstance(info, PluginInfo) else None
 
 
-def _refuse_unmarked(origin: Origin, module: ModuleType, names: Collection[str]) -> None:
+def _refuse_unmarked(origin: Origin, module: object, names: Collection[str]) -> None:
     for name, value in vars(module).items():
-        ours = inspect.isfunction(value) and value.__module__ == module.__name__
+        ours = inspect.isfunction(value) and value.__module__ == getattr(module, "__name__", None)
         if ours and name in HOOKS and name not in names:
             raise PluginError(f"{origin}: {name} lacks @hookimpl, so it would never be called")
 
 
 def _refuse_coroutines(
-    origin: Origin, pm: pluggy.PluginManager, module: ModuleType, names: Collection[str]
+    origin: Origin, pm: pluggy.PluginManager, module: object, names: Collection[str]
 ) -> None:
     for name in names:
         for impl in getattr(pm.hook, name).get_hookimpls():
@@ -169,6 +168,9 @@ def _refuse_coroutines(
 
 def _check_info(origin: Origin, info: PluginInfo, names: Collection[str]) -> None:
     for role, provided in info.provides.items():
+        given: object = provided  # what third parties wrote need not be what the type says
+        if isinstance(given, str):
+            raise PluginError(f"{origin}: provides a bare {provided!r}; write ({provided!r},)")
         factory = FACTORIES.get(role)
         if provided and factory and factory not in names:
             raise PluginError(
