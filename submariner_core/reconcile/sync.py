@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from submariner_core.api.codec import encode
 from submariner_core.api.model import (
     ClusterObject,
+    Endpoint,
     EndpointObject,
     GatewayEntry,
     GatewayObject,
@@ -83,11 +84,12 @@ def sync(
     conflicts: tuple[str, ...] = ()
     wake_at: float | None = None
     if state.broker is not None and state.broker.seen:
-        strangers = _strangers(state, state.broker)
-        conflicts = tuple(_conflict(endpoint) for endpoint in strangers)
-        if not conflicts:
+        strangers = [_stranger_text(one) for one in _strangers(state, state.broker)]
+        if not strangers:
             broker += _publish(state.broker, own, state.cluster_id)
-        copies = dict(_copies(state, state.broker))
+        offered, misnamed = _offered(state, state.broker)
+        conflicts = (*strangers, *misnamed)
+        copies = dict(_copies(state.datastore, state.broker, offered))
         datastore += _put_copies(state.datastore, copies)
         held, wake_at = _held_copies(state, state.broker, answered, now)
         datastore += _drop_copies(state, copies, held)
@@ -95,12 +97,19 @@ def sync(
 
 
 def live_gateways(view: StoreView, now: float) -> tuple[GatewayObject, ...]:
-    """The Gateways that changed lately enough to count as alive."""
+    """The Gateways that changed lately enough to count as alive.
+
+    While the store is away nobody's silence means anything: all of them.
+    """
     return tuple(
-        stored
-        for ref, stored in sorted(view.objects.items())
-        if isinstance(stored, GatewayObject) and now - view.changed.get(ref, now) <= GATEWAY_GONE
+        gateway
+        for gateway in view.gateways()
+        if not view.connected or now - _changed(view, gateway, now) <= GATEWAY_GONE
     )
+
+
+def _changed(view: StoreView, gateway: GatewayObject, now: float) -> float:
+    return view.changed.get(Ref(Kind.GATEWAY, gateway.meta.name), now)
 
 
 def _own(state: State, gateways: tuple[GatewayEntry, ...]) -> _Own:
@@ -115,31 +124,46 @@ def _own(state: State, gateways: tuple[GatewayEntry, ...]) -> _Own:
 
 def _publish(view: StoreView, own: _Own, label: str | None) -> Iterable[Write]:
     """The own Cluster and Endpoint, then the deletion of what this Endpoint replaces."""
-    for mine in (own.cluster, own.endpoint):
-        record = encode(mine)
-        if label is not None:
-            record = replace(record, labels={**record.labels, CLUSTER_ID_LABEL: label})
-        stored = view.records.get(record.ref)
-        if stored is not None:
-            record = replace(
-                record,
-                labels={**stored.labels, **record.labels},
-                annotations={**stored.annotations, **record.annotations},
-            )
-        if not _same(stored, record):
+    cluster, endpoint = (_record(view, mine, label) for mine in (own.cluster, own.endpoint))
+    for record in (cluster, endpoint):
+        if not _same(view.records.get(record.ref), record):
             yield PutRecord(record)
-    kept = Ref(Kind.ENDPOINT, own.endpoint.meta.name)
-    for endpoint in view.endpoints():
-        ref = Ref(Kind.ENDPOINT, endpoint.meta.name)
-        ours = endpoint.spec.cluster_id == own.cluster.spec.cluster_id
-        if ours and endpoint.meta.origin == label and ref != kept:
-            yield DeleteRecord(ref)
+    rivals = [
+        rival
+        for rival in view.endpoints()
+        if rival.spec.cluster_id == own.cluster.spec.cluster_id
+        and rival.meta.origin == label
+        and rival.meta.name != endpoint.ref.name
+    ]
+    stored = view.records.get(endpoint.ref)
+    if stored is not None and any(
+        rival.epoch is None and rival.meta.created >= stored.created for rival in rivals
+    ):
+        # Upstream's peers know no epoch and follow the newest: ours must be newer than a zombie's.
+        yield DeleteRecord(endpoint.ref)
+        yield PutRecord(endpoint)
+    for rival in rivals:
+        yield DeleteRecord(Ref(Kind.ENDPOINT, rival.meta.name))
+
+
+def _record(view: StoreView, mine: ClusterObject | EndpointObject, label: str | None) -> Record:
+    """One of our own objects as it should be stored; what others noted on it stays."""
+    record = encode(mine)
+    stored = view.records.get(record.ref)
+    labels = dict(stored.labels) if stored is not None else {}
+    labels.pop(CLUSTER_ID_LABEL, None)
+    if label is not None:
+        labels[CLUSTER_ID_LABEL] = label
+    annotations = dict(stored.annotations) if stored is not None else {}
+    return replace(record, labels=labels, annotations={**annotations, **record.annotations})
 
 
 def _dead_gateways(state: State, now: float) -> Iterable[Write]:
-    live = {gateway.meta.name for gateway in live_gateways(state.datastore, now)}
+    assert state.own is not None
+    alive = {gateway.meta.name for gateway in live_gateways(state.datastore, now)}
+    alive.add(sanitise(state.own.endpoint.hostname))
     for gateway in state.datastore.gateways():
-        if gateway.meta.name not in live:
+        if gateway.meta.name not in alive:
             yield DeleteRecord(Ref(Kind.GATEWAY, gateway.meta.name))
 
 
@@ -164,7 +188,7 @@ def _strangers(state: State, broker: StoreView) -> Sequence[EndpointObject]:
     ]
 
 
-def _conflict(endpoint: EndpointObject) -> str:
+def _stranger_text(endpoint: EndpointObject) -> str:
     spec = endpoint.spec
     subnets = ", ".join(str(subnet) for subnet in spec.subnets)
     return (
@@ -174,31 +198,68 @@ def _conflict(endpoint: EndpointObject) -> str:
     )
 
 
-def _copies(state: State, broker: StoreView) -> Iterable[tuple[Ref, Record]]:
-    """The other clusters' objects as they should stand in the own datastore."""
+def _offered(
+    state: State, broker: StoreView
+) -> tuple[Mapping[Ref, ClusterObject | EndpointObject], tuple[str, ...]]:
+    """The other clusters' objects at the broker, and texts on those that are refused.
+
+    An object must bear the name that its cluster and cable give: one named like ours, or like a
+    third cluster's, would overwrite that in our datastore.
+    """
+    offered: dict[Ref, ClusterObject | EndpointObject] = {}
+    refused: list[str] = []
+    own_name = sanitise(state.cluster_id)
     for ref, stored in sorted(broker.objects.items()):
         if not isinstance(stored, ClusterObject | EndpointObject):
             continue
-        origin = stored.meta.origin
-        if origin is None or origin == state.cluster_id or origin != stored.spec.cluster_id:
+        cluster_id = stored.spec.cluster_id
+        if stored.meta.origin != cluster_id or cluster_id == state.cluster_id:
             continue
+        name = _expected_name(stored)
+        if sanitise(cluster_id) == own_name:
+            refused.append(f"{ref} at the broker: cluster id {cluster_id!r} is too like ours")
+        elif ref.name != name:
+            refused.append(f"{ref} at the broker is of cluster {cluster_id!r}: must be {name!r}")
+        else:
+            offered[ref] = stored
+    return offered, tuple(refused)
+
+
+def _expected_name(stored: ClusterObject | EndpointObject) -> str:
+    spec = stored.spec
+    if isinstance(spec, Endpoint):
+        return endpoint_name(spec.cluster_id, spec.cable_name)
+    return sanitise(spec.cluster_id)
+
+
+def _copies(
+    datastore: StoreView,
+    broker: StoreView,
+    offered: Mapping[Ref, ClusterObject | EndpointObject],
+) -> Iterable[tuple[Ref, Record]]:
+    """The other clusters' objects as they should stand in the own datastore."""
+    claims = _claims(datastore)
+    for ref, stored in offered.items():
         record = replace(broker.records[ref], created="")
         if isinstance(stored, EndpointObject):
-            claim = _claim(state.datastore, broker, stored)
+            cluster_id = stored.spec.cluster_id
+            claim = claims.get(cluster_id) or _first_claim(broker, stored)
             record = replace(record, annotations={**record.annotations, CLAIMED_ANNOTATION: claim})
         yield ref, record
 
 
-def _claim(datastore: StoreView, broker: StoreView, endpoint: EndpointObject) -> str:
-    """When this cluster first claimed its prefixes: kept from any earlier copy of its."""
+def _claims(datastore: StoreView) -> Mapping[str, str]:
+    """When each cluster first claimed its prefixes, as any earlier copy of its has kept it."""
+    claims: dict[str, str] = {}
+    for copy in datastore.endpoints():
+        if copy.claimed is not None:
+            earlier = claims.get(copy.spec.cluster_id, copy.claimed)
+            claims[copy.spec.cluster_id] = min(earlier, copy.claimed)
+    return claims
+
+
+def _first_claim(broker: StoreView, endpoint: EndpointObject) -> str:
     cluster_id = endpoint.spec.cluster_id
-    earlier = [
-        copy.claimed
-        for copy in datastore.endpoints()
-        if copy.spec.cluster_id == cluster_id and copy.claimed is not None
-    ]
-    if earlier:
-        return min(earlier)
     cluster = cluster_object(broker, cluster_id)
     created = cluster.meta.created if cluster is not None else endpoint.meta.created
     return claim_key(created, cluster_id)
@@ -231,16 +292,14 @@ def _drop_copies(
     state: State, copies: Mapping[Ref, Record], held: frozenset[str]
 ) -> Iterable[Write]:
     assert state.broker is not None
+    replaced = {endpoint.spec.cluster_id for endpoint in state.broker.endpoints()}
     for ref, stored in sorted(state.datastore.objects.items()):
         if not isinstance(stored, ClusterObject | EndpointObject):
             continue
         foreign = stored.meta.origin is not None and stored.meta.origin != state.cluster_id
         present = ref in copies or ref in state.broker.records
-        replaced = any(
-            isinstance(other, EndpointObject) and other.spec.cluster_id == stored.spec.cluster_id
-            for other in state.broker.objects.values()
-        )
-        if foreign and not present and (replaced or stored.spec.cluster_id not in held):
+        cluster_id = stored.spec.cluster_id
+        if foreign and not present and (cluster_id in replaced or cluster_id not in held):
             yield DeleteRecord(ref)
 
 
