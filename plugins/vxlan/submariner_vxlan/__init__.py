@@ -1,0 +1,1 @@
+"""Cables over kernel VXLAN, interoperable with upstream's."""
