@@ -86,7 +86,12 @@ def _words(kind: str, context: Mapping[str, Any], message: str) -> str:
     words = _WORDS.get(kind)
     if words is None:
         return message.replace("Input should be", "must be")
-    return words.format_map(context)
+    return words.format_map(
+        {
+            name: f"{value:g}" if isinstance(value, float) else value
+            for name, value in context.items()
+        }
+    )
 
 
 def _known(model: type[BaseModel], loc: Loc) -> Iterator[str]:
