@@ -1,6 +1,7 @@
 """What a store holds as far as its watch has told: folded from events, decoded at this one edge.
 
-A record that cannot be decoded is kept aside by name with the reason; the rest goes on.
+A record that cannot be decoded is refused by name with the reason. What it replaces stays in
+force, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class StoreView:
     changed: Mapping[Ref, float] = field(default_factory=dict)
     departed: Mapping[Ref, Departed] = field(default_factory=dict)
 
+    def has(self, ref: Ref) -> bool:
+        """Whether a record of this name is stored, be it one that was refused."""
+        return ref in self.records or ref in self.malformed
+
     def endpoints(self) -> tuple[EndpointObject, ...]:
         """The Endpoints, by name."""
         return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, EndpointObject))
@@ -94,7 +99,7 @@ def _connected(view: StoreView) -> StoreView:
 
 def _snapshot(view: StoreView, event: Snapshot, now: float) -> StoreView:
     present = {record.ref for record in event.records}
-    missing = [ref for ref in view.records if ref not in present]
+    missing = [ref for ref in {**view.records, **view.malformed} if ref not in present]
     view = _drop(view, missing, now, deleted=False)
     view = replace(view, changed={}, connected=True, seen=True, reason="", snapshot_at=now)
     return _take(view, event.records, now)
@@ -107,15 +112,15 @@ def _take(view: StoreView, taken: Iterable[Record], now: float) -> StoreView:
         ref = record.ref
         changed[ref] = now
         departed.pop(ref, None)
-        if records.get(ref) == record and (ref in objects or ref in malformed):
-            continue
-        records[ref] = record
-        objects.pop(ref, None)
         malformed.pop(ref, None)
+        if records.get(ref) == record:
+            continue
         try:
             objects[ref] = decode(record)
         except RecordMalformed as error:
             malformed[ref] = str(error)
+        else:
+            records[ref] = record
     return replace(
         view,
         records=records,
