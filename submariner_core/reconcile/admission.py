@@ -6,13 +6,13 @@ cause goes.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from submariner_core.api.model import EndpointObject
 from submariner_core.api.naming import IPAddress, IPNetwork
+from submariner_core.reconcile.prefixes import Prefixes
 
 _NEVER = (
     (IPv4Network("0.0.0.0/8"), "unspecified addresses"),
@@ -73,7 +73,7 @@ def admit(own: OwnNetwork, endpoints: Iterable[EndpointObject]) -> Admission:
     Earlier claims go first; an Endpoint without a claim (copied by upstream) goes after all that
     have one, in the order in which this store got them.
     """
-    claims = _Claims()
+    claims = Prefixes()
     for cidr in own.cidrs:
         if isinstance(cidr, IPv4Network):
             claims.add(cidr, "this cluster")
@@ -87,7 +87,7 @@ def admit(own: OwnNetwork, endpoints: Iterable[EndpointObject]) -> Admission:
         for prefix in dict.fromkeys(endpoint.spec.subnets):
             if not isinstance(prefix, IPv4Network):
                 refused.append(Refusal(cluster_id, prefix, "IPv4 end to end in this release"))
-            elif reason := _objection(prefix, own) or claims.objection(prefix):
+            elif reason := _objection(prefix, own, claims):
                 refused.append(Refusal(cluster_id, prefix, reason))
             else:
                 accepted.append(prefix)
@@ -103,8 +103,8 @@ def _claim(endpoint: EndpointObject) -> tuple[bool, str, str]:
     return endpoint.claimed is None, claim, endpoint.spec.cluster_id
 
 
-def _objection(prefix: IPv4Network, own: OwnNetwork) -> str:
-    """Why ``prefix`` can never be admitted here, ``""`` if it can."""
+def _objection(prefix: IPv4Network, own: OwnNetwork, claims: Prefixes) -> str:
+    """Why ``prefix`` is not admitted, ``""`` if it is."""
     if prefix.prefixlen == 0:
         return "it is the default route"
     for network, what in _NEVER:
@@ -113,34 +113,5 @@ def _objection(prefix: IPv4Network, own: OwnNetwork) -> str:
     for address in own.reserved:
         if address in prefix:
             return f"it contains {address}, which must be reached outside cables"
-    return ""
-
-
-class _Claims:
-    """Prefixes and whose they are; finds an overlap without looking at each of them."""
-
-    def __init__(self) -> None:
-        self._owners: dict[tuple[int, int], str] = {}
-        self._sorted: list[tuple[int, int]] = []
-
-    def add(self, prefix: IPv4Network, owner: str) -> None:
-        key = (int(prefix.network_address), prefix.prefixlen)
-        if key not in self._owners:
-            self._owners[key] = owner
-            insort(self._sorted, key)
-
-    def objection(self, prefix: IPv4Network) -> str:
-        """Why ``prefix`` overlaps what is here, ``""`` if it does not."""
-        found = self._overlapped(int(prefix.network_address), prefix.prefixlen)
-        return f"it overlaps {IPv4Network(found)} of {self._owners[found]}" if found else ""
-
-    def _overlapped(self, first: int, length: int) -> tuple[int, int] | None:
-        # CIDRs are nested or disjoint: what overlaps is a supernet, or starts within.
-        for shorter in range(length, -1, -1):
-            key = (first >> (32 - shorter) << (32 - shorter), shorter)
-            if key in self._owners:
-                return key
-        place = bisect_left(self._sorted, (first, length))
-        if place < len(self._sorted) and self._sorted[place][0] < first + (1 << (32 - length)):
-            return self._sorted[place]
-        return None
+    overlap = claims.overlap(prefix)
+    return "" if overlap is None else f"it overlaps {overlap[0]} of {overlap[1]}"

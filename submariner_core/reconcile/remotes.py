@@ -14,6 +14,7 @@ from submariner_core.api.model import ClusterObject, EndpointObject
 from submariner_core.api.naming import IPAddress, sanitise
 from submariner_core.api.transport import Kind, Ref
 from submariner_core.reconcile.endpoints import choose_endpoint, is_stale
+from submariner_core.reconcile.prefixes import Prefixes
 from submariner_core.reconcile.state import State
 from submariner_core.reconcile.stores import Departed, StoreView
 
@@ -87,7 +88,10 @@ def holds(
     now: float,
 ) -> tuple[tuple[EndpointObject, ...], float | None]:
     """The departed Endpoints that are still held, newest first, and when the next hold ends."""
-    claimed = [prefix for endpoint in stored for prefix in endpoint.spec.subnets]
+    claimed = Prefixes()
+    for other in stored:
+        for prefix in other.spec.subnets:
+            claimed.add(prefix, other.spec.cluster_id)
     held: list[tuple[float, EndpointObject]] = []
     ends: list[float] = []
     for one in departed:
@@ -98,11 +102,7 @@ def holds(
         names |= {entry.endpoint.cable_name for entry in endpoint.gateways or ()}
         longer = not one.deleted and bool(names & answered)
         end = one.since + (HOLD_MISSING if longer else HOLD)
-        taken = any(
-            mine.version == theirs.version and mine.overlaps(theirs)
-            for mine in endpoint.spec.subnets
-            for theirs in claimed
-        )
+        taken = any(claimed.overlap(prefix) for prefix in endpoint.spec.subnets)
         if now < end and not taken:
             held.append((one.since, endpoint))
             ends.append(end)
