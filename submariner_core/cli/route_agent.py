@@ -1,0 +1,29 @@
+"""``submariner route-agent``: run this node's route agent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command("route-agent")
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SUBMARINER_CONFIG",
+    help="The YAML file; without it, upstream's environment variables are used.",
+)
+def route_agent(config: Path | None) -> None:
+    """Run this node's route agent until SIGTERM or SIGINT; the data path stays when it exits."""
+    from submariner_core.api.info import Role
+    from submariner_core.loading import load_from
+    from submariner_core.observe.logs import configure
+    from submariner_core.routeagent.agent import RouteAgent
+
+    loaded = load_from(config, os.environ, roles=(Role.BROKER, Role.ROUTE, Role.EXTENSION))
+    configure(loaded.settings.log)
+    asyncio.run(RouteAgent(loaded.settings, loaded).run())

@@ -1,0 +1,196 @@
+"""What a node does with cross-cluster traffic: a pure function of what the datastore holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from submariner_core.api.model import Endpoint, EndpointObject
+from submariner_core.api.naming import SLOTS, IPAddress, IPNetwork
+from submariner_core.api.route import NodePlan, OverlayPeer
+from submariner_core.api.transport import Kind, Ref
+from submariner_core.reconcile.admission import OwnNetwork, Refusal, admit
+from submariner_core.reconcile.endpoints import choose_endpoint
+from submariner_core.reconcile.remotes import cluster_object, holds, underlay_addresses
+from submariner_core.reconcile.stores import StoreView
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSite:
+    """What does not change while a route agent runs: its node and its cluster's ranges.
+
+    ``reserved`` are addresses that no remote prefix may contain.
+    """
+
+    cluster_id: str
+    node: OverlayPeer
+    cluster_cidr: tuple[IPNetwork, ...]
+    service_cidr: tuple[IPNetwork, ...]
+    global_cidr: tuple[IPNetwork, ...] = ()
+    reserved: tuple[IPAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """All that a node's plan depends on.
+
+    ``store`` has Clusters, Endpoints and Gateways, ``agents`` RouteAgents (read on gateway nodes
+    only). ``chosen`` is what the last decision used of each cluster. ``silent`` are cable names
+    of remote endpoints that do not answer this node's probes.
+    """
+
+    site: NodeSite
+    store: StoreView = field(default_factory=StoreView)
+    agents: StoreView = field(default_factory=StoreView)
+    chosen: Mapping[str, EndpointObject] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDecision:
+    """The plan, ``None`` while too little is known to touch anything, and what led to it.
+
+    ``chosen`` is the Endpoint in use of each cluster, the own one included; ``remotes`` those of
+    other clusters that are admitted. ``wake_at`` is when (boot clock) to decide again though
+    nothing may have happened.
+    """
+
+    plan: NodePlan | None
+    chosen: Mapping[str, EndpointObject] = field(default_factory=dict)
+    remotes: tuple[EndpointObject, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    wake_at: float | None = None
+
+
+def decide(view: NodeView, now: float) -> NodeDecision:
+    """What the node should do at ``now`` (seconds of the boot clock).
+
+    Nothing before the first Snapshot, nor before the own cluster's Endpoint was seen once: what an
+    earlier process programmed stays as it is until then.
+    """
+    if not view.store.seen:
+        return NodeDecision(None)
+    site = view.site
+    chosen, wake_at = endpoints_in_use(view, now)
+    own = chosen.get(site.cluster_id)
+    if own is None and site.cluster_id not in view.chosen:
+        return NodeDecision(None, chosen, wake_at=wake_at)
+    remotes = tuple(
+        endpoint
+        for cluster_id, endpoint in sorted(chosen.items())
+        if cluster_id != site.cluster_id and endpoint.claimed is not None
+    )
+    admission = admit(_own_network(view), remotes)
+    gateways = gateways_of(own)
+    on_gateway = is_gateway(view, gateways)
+    plan = NodePlan(
+        node=site.node,
+        on_gateway=on_gateway,
+        gateways=gateways,
+        carries=choose_carry(gateways),
+        remote_prefixes=tuple(p for prefixes in admission.admitted.values() for p in prefixes),
+        cluster_cidr=site.cluster_cidr,
+        service_cidr=site.service_cidr,
+        peers=_peers(view) if on_gateway else (),
+        cable_ports=_cable_ports(view) if on_gateway else (),
+    )
+    # An own Endpoint that is past its hold is still remembered: the node has had a plan.
+    remembered = {site.cluster_id: view.chosen[site.cluster_id]} if own is None else {}
+    return NodeDecision(plan, {**remembered, **chosen}, remotes, admission.refused, wake_at)
+
+
+def choose_carry(gateways: Sequence[OverlayPeer]) -> OverlayPeer | None:
+    """The gateway to send through: the leader, who stands first."""
+    return gateways[0] if gateways else None
+
+
+def endpoints_in_use(
+    view: NodeView, now: float
+) -> tuple[Mapping[str, EndpointObject], float | None]:
+    """The Endpoint in use of each cluster, held ones included, and when the next hold ends.
+
+    One whose stored record cannot be read stays in use as it was before.
+    """
+    store, own_id = view.store, view.site.cluster_id
+    stored: dict[str, list[EndpointObject]] = {}
+    for endpoint in store.endpoints():
+        if endpoint.spec.cluster_id != own_id or endpoint.meta.origin is None:
+            stored.setdefault(endpoint.spec.cluster_id, []).append(endpoint)
+    for cluster_id, endpoint in view.chosen.items():
+        if Ref(Kind.ENDPOINT, endpoint.meta.name) in store.malformed:
+            stored.setdefault(cluster_id, []).append(endpoint)
+    in_use: dict[str, EndpointObject] = {}
+    for cluster_id, endpoints in stored.items():
+        cluster = cluster_object(store, cluster_id)
+        chosen = choose_endpoint(cluster, endpoints, view.chosen.get(cluster_id))
+        if chosen is not None:
+            in_use[cluster_id] = chosen
+    gone = [one.stored for one in store.departed.values()]
+    answered = {one.spec.cable_name for one in gone if isinstance(one, EndpointObject)}
+    # What no gateway admitted takes nothing from one that is held.
+    claims = [one for one in in_use.values() if one.claimed or one.spec.cluster_id == own_id]
+    held, wake_at = holds(store.departed.values(), claims, frozenset(answered - view.silent), now)
+    for endpoint in held:
+        in_use.setdefault(endpoint.spec.cluster_id, endpoint)
+    return in_use, wake_at
+
+
+def gateways_of(endpoint: EndpointObject | None) -> tuple[OverlayPeer, ...]:
+    """The live gateways of an Endpoint's cluster, leader first; itself where it lists none."""
+    if endpoint is None:
+        return ()
+    listed = (entry.endpoint for entry in endpoint.gateways or ())
+    peers = {one.private_ip: _peer(one) for one in (endpoint.spec, *listed)}
+    return tuple(peers.values())
+
+
+def is_gateway(view: NodeView, gateways: Iterable[OverlayPeer]) -> bool:
+    """Whether this node is a gateway: it is listed, or has a Gateway of its own."""
+    node = view.site.node
+    own = (gateway.status.local_endpoint for gateway in view.store.gateways())
+    names = {one.hostname for one in own} | {one.hostname for one in gateways}
+    return node.hostname in names or any(one.address == node.address for one in gateways)
+
+
+def _peers(view: NodeView) -> tuple[OverlayPeer, ...]:
+    node = view.site.node
+    agents = view.agents.route_agents()
+    peers = {agent.status.address: agent.meta.name for agent in agents}
+    return tuple(
+        OverlayPeer(name, address)
+        for address, name in peers.items()
+        if address != node.address and name != node.hostname
+    )
+
+
+def _own_network(view: NodeView) -> OwnNetwork:
+    site = view.site
+    nodes = [agent.status.address for agent in view.agents.route_agents()]
+    reserved = (site.node.address, *nodes, *site.reserved, *underlay_addresses(view.store))
+    cidrs = (*site.cluster_cidr, *site.service_cidr, *site.global_cidr)
+    return OwnNetwork(site.cluster_id, cidrs, reserved)
+
+
+def _cable_ports(view: NodeView) -> tuple[int, ...]:
+    """The UDP ports of this node's cables, each with the ports of all slots, and NAT discovery's.
+
+    A driver's own port is under ``udp-port``, that of a further driver under ``NAME/udp-port``.
+    """
+    node = view.site.node
+    ports: set[int] = set()
+    for gateway in view.store.gateways():
+        endpoint = gateway.status.local_endpoint
+        if node.hostname != endpoint.hostname and node.address != endpoint.private_ip:
+            continue
+        for key, text in endpoint.backend_config.items():
+            name = key.rpartition("/")[2]
+            if name not in {"udp-port", "natt-discovery-port"} or not text.isdecimal():
+                continue
+            first = int(text)
+            span = SLOTS if name == "udp-port" else range(1)
+            ports.update(first + slot for slot in span if 0 < first + slot <= 65535)
+    return tuple(sorted(ports))
+
+
+def _peer(endpoint: Endpoint) -> OverlayPeer:
+    return OverlayPeer(endpoint.hostname, endpoint.private_ip)

@@ -1,0 +1,258 @@
+"""The route agent process: builds its parts, runs them in one task group, ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from submariner_core import __version__
+from submariner_core.api.errors import ConfigError
+from submariner_core.api.model import RouteAgentObject, Transition
+from submariner_core.api.route import NodePlan, RouteDriver
+from submariner_core.api.transport import Snapshot
+from submariner_core.config.settings import Settings
+from submariner_core.kernel import Kernel, KernelError
+from submariner_core.loading import Loaded
+from submariner_core.observe.http import HealthServer, Readiness
+from submariner_core.observe.prober import Prober, Target
+from submariner_core.reconcile.health import Health
+from submariner_core.reconcile.node import NodeDecision
+from submariner_core.reconcile.node_status import route_agent_object
+from submariner_core.routeagent.applier import Applier
+from submariner_core.routeagent.decider import Decider
+from submariner_core.routeagent.events import (
+    Applied,
+    ProbeChanged,
+    StoreChanged,
+    StoreLost,
+    Watch,
+)
+from submariner_core.routeagent.local import find_site
+from submariner_core.routeagent.metrics import Figures, RouteAgentCollector
+from submariner_core.routeagent.publisher import Publisher
+from submariner_core.routeagent.watching import watch_datastore
+
+BEAT = 1.0
+KERNEL_RETRY = 1.0
+CLOSE_TIMEOUT = 5.0
+KEPT_TRANSITIONS = 20
+PROBE_INTERVALS = 10
+"""Standby intervals between two probes of a remote endpoint: every node probes every one."""
+
+log = structlog.get_logger("submariner.routeagent")
+
+
+def boot_clock() -> float:
+    """Seconds since boot, suspended time included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class RouteAgent:
+    """One node's route agent. ``run`` returns after SIGTERM or SIGINT; the data path stays."""
+
+    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+        driver = loaded.route_driver()
+        if driver is None:
+            raise ConfigError("plugins.route: a route agent needs one, such as kubeproxy")
+        self._driver: RouteDriver = driver
+        self._settings = settings
+        self._hooks = loaded.hooks
+        self._datastore = loaded.datastore()
+        self._kernel = Kernel()
+        self._prober: Prober | None = None
+        self._agents_watch: asyncio.Task[None] | None = None
+        self._told: NodePlan | None = None
+        self._transitions: tuple[Transition, ...] = ()
+        self._moves = 0
+
+    async def run(self) -> None:
+        """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
+        settings = self._settings
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        site = await find_site(settings, self._kernel)
+        self._decider = Decider(site, self._health, boot_clock, self._decided)
+        self._applier = Applier(self._driver, site, boot_clock, self._applied)
+        self._publisher = Publisher(self._datastore, self._object)
+        if settings.health_check.enabled:
+            self._prober = Prober(
+                lambda cable: self._decider.post(ProbeChanged(cable)),
+                misses=settings.health_check.misses,
+                clock=boot_clock,
+            )
+        server = self._serve()
+        log.info("starting", version=__version__, node=site.node.hostname)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                tasks = [group.create_task(work) for work in self._works(server)]
+                await stop.wait()
+                log.info("stopping")
+                tasks += [self._agents_watch] if self._agents_watch is not None else []
+                for task in tasks:
+                    task.cancel()
+        finally:
+            server.stop()
+            await self._close()
+
+    def _works(self, server: HealthServer) -> list[Coroutine[Any, Any, None]]:
+        works: list[Coroutine[Any, Any, None]] = [
+            self._decider.run(),
+            self._applier.run(),
+            self._publisher.run(),
+            watch_datastore(self._datastore, Watch.SITE, self._store),
+            self._watch_kernel(),
+            self._beat(server),
+        ]
+        return works if self._prober is None else [*works, self._probe(self._prober)]
+
+    # ---- sources
+
+    def _store(self, event: StoreChanged | StoreLost) -> None:
+        self._decider.post(event)
+        if isinstance(event, StoreChanged) and isinstance(event.event, Snapshot):
+            self._publisher.again()
+
+    async def _watch_kernel(self) -> None:
+        while True:
+            try:
+                async for _device in self._kernel.watch():
+                    self._applier.disturbed()
+            except (KernelError, OSError) as error:
+                log.warning("kernel-watch-failed", reason=str(error), retry_in=KERNEL_RETRY)
+            self._applier.disturbed()
+            await asyncio.sleep(KERNEL_RETRY)
+
+    async def _probe(self, prober: Prober) -> None:
+        try:
+            await prober.run()
+        except OSError as error:
+            log.warning("no-probes", reason=f"{error}; the process needs CAP_NET_RAW")
+            self._prober = None
+
+    async def _beat(self, server: HealthServer) -> None:
+        while True:
+            server.beat()
+            await asyncio.sleep(BEAT)
+
+    # ---- what decisions lead to
+
+    def _decided(self, decision: NodeDecision) -> None:
+        if decision.plan is not None:
+            self._applier.want(decision.plan)
+            self._watch_agents(decision.plan.on_gateway)
+        if self._prober is not None:
+            interval = self._settings.health_check.standby_interval * PROBE_INTERVALS
+            self._prober.set_targets(
+                {
+                    one.spec.cable_name: Target(one.spec.health_check_ip, None, interval)
+                    for one in decision.remotes
+                    if isinstance(one.spec.health_check_ip, IPv4Address)
+                }
+            )
+        self._publisher.look()
+
+    def _watch_agents(self, wanted: bool) -> None:
+        if wanted and self._agents_watch is None:
+            work = watch_datastore(self._datastore, Watch.AGENTS, self._decider.post)
+            self._agents_watch = self._group.create_task(work)
+        elif not wanted and self._agents_watch is not None:
+            self._agents_watch.cancel()
+            self._agents_watch = None
+
+    def _applied(self, event: Applied) -> None:
+        self._decider.post(event)
+        if event.plan is None or event.failure:
+            return
+        before, self._told = self._told, event.plan
+        if before is not None and before.carries != event.plan.carries:
+            self._moved(before, event.plan)
+
+    def _moved(self, before: NodePlan, after: NodePlan) -> None:
+        own = self._decider.decision.chosen.get(self._settings.cluster_id)
+        transition = Transition(
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            subject=f"node {after.node.hostname}",
+            before=before.carries.hostname if before.carries else "",
+            after=after.carries.hostname if after.carries else "",
+            epoch=(own.epoch or 0) if own is not None else 0,
+            cause="endpoint",
+        )
+        log.info("path-moved", before=transition.before, after=transition.after)
+        self._moves += 1
+        self._transitions = (*self._transitions, transition)[-KEPT_TRANSITIONS:]
+        self._hooks.path_moved(transition)
+
+    # ---- what others read
+
+    def _health(self, cable: str) -> Health | None:
+        return self._prober.health(cable) if self._prober is not None else None
+
+    def _healths(self) -> Mapping[str, Health] | None:
+        if self._prober is None:
+            return None
+        names = [one.spec.cable_name for one in self._decider.decision.remotes]
+        healths = {name: self._health(name) for name in names}
+        return {name: health for name, health in healths.items() if health is not None}
+
+    def _object(self) -> RouteAgentObject | None:
+        if not self._decider.view.store.seen:
+            return None
+        return route_agent_object(
+            self._decider.view.site,
+            self._decider.decision,
+            self._healths(),
+            version=__version__,
+            failure=self._decider.applied.failure if self._decider.decision.plan else "",
+            transitions=self._transitions,
+        )
+
+    def _serve(self) -> HealthServer:
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(RouteAgentCollector(self._figures))
+        self._hooks.register_metrics(registry)
+        metrics = self._settings.metrics
+        server = HealthServer(metrics.address, metrics.route_agent_port, registry, self._readiness)
+        if metrics.route_agent_port:
+            server.start()
+        return server
+
+    def _figures(self) -> Figures:
+        plan, applied = self._told, self._decider.applied
+        made = self._object()
+        return Figures(
+            carries=plan.carries.hostname if plan is not None and plan.carries else "",
+            prefixes=len(plan.remote_prefixes) if plan is not None else 0,
+            remotes=made.status.remote_endpoints if made is not None else (),
+            applied=applied.plan is not None and not applied.failure,
+            moves=self._moves,
+            repairs=self._applier.repairs,
+            void_rounds=self._prober.void_rounds if self._prober is not None else 0,
+        )
+
+    def _readiness(self) -> Readiness:
+        view, applied = self._decider.view, self._decider.applied
+        if not view.store.seen:
+            reason = view.store.reason or "no answer yet"
+            return Readiness(False, (f"the datastore has not been read: {reason}",))
+        if self._decider.decision.plan is None:
+            return Readiness(True)
+        return Readiness(not applied.failure, (applied.failure,) if applied.failure else ())
+
+    async def _close(self) -> None:
+        for close in (self._driver.close, self._datastore.close, self._kernel.close):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await close()

@@ -1,0 +1,91 @@
+"""The one task that decides: folds events into the node's view, plans, and hands the plan out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from submariner_core.api.model import ConnectionStatus
+from submariner_core.reconcile.health import Health
+from submariner_core.reconcile.node import NodeDecision, NodeSite, NodeView, decide
+from submariner_core.reconcile.stores import StoreView, fold, lose
+from submariner_core.routeagent.events import Applied, Event, StoreChanged, StoreLost, Watch
+
+log = structlog.get_logger("submariner.routeagent")
+
+
+class Decider:
+    """Owns the node's view. Sources call :meth:`post`; nothing else changes it.
+
+    ``health`` tells what the probes of a cable's remote endpoint have shown. ``decided`` is called
+    in this task after each decision and must not block.
+    """
+
+    def __init__(
+        self,
+        site: NodeSite,
+        health: Callable[[str], Health | None],
+        clock: Callable[[], float],
+        decided: Callable[[NodeDecision], None],
+    ) -> None:
+        self.view = NodeView(site)
+        self.decision = NodeDecision(None)
+        self.applied = Applied(None, "nothing is programmed yet")
+        self._health = health
+        self._clock = clock
+        self._decided = decided
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+
+    def post(self, event: Event) -> None:
+        """Take an event; never blocks."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Decide until cancelled: once for all events that wait, and when a hold ends."""
+        while True:
+            due = self.decision.wake_at
+            try:
+                async with asyncio.timeout(None if due is None else max(0.0, due - self._clock())):
+                    self._fold(await self._events.get())
+            except TimeoutError:
+                pass
+            while not self._events.empty():
+                self._fold(self._events.get_nowait())
+            self._decide()
+
+    def _fold(self, event: Event) -> None:
+        if isinstance(event, Applied):
+            self.applied = event
+        elif isinstance(event, (StoreChanged, StoreLost)):
+            if event.watch is Watch.SITE:
+                self.view = replace(self.view, store=self._read(self.view.store, event))
+            else:
+                self.view = replace(self.view, agents=self._read(self.view.agents, event))
+
+    def _read(self, view: StoreView, event: StoreChanged | StoreLost) -> StoreView:
+        if isinstance(event, StoreLost):
+            return lose(view, event.reason)
+        read = fold(view, event.event, self._clock())
+        for ref, reason in read.malformed.items():
+            if view.malformed.get(ref) != reason:
+                log.warning("record-malformed", reason=reason)
+        return read
+
+    def _decide(self) -> None:
+        silent = frozenset(
+            endpoint.spec.cable_name
+            for endpoint in self.view.chosen.values()
+            if (health := self._health(endpoint.spec.cable_name)) is not None
+            and health.status is ConnectionStatus.ERROR
+        )
+        self.view = replace(self.view, silent=silent)
+        decision = decide(self.view, self._clock())
+        for refusal in decision.refused:
+            if refusal not in self.decision.refused:
+                log.warning("prefix-refused", reason=str(refusal))
+        self.view = replace(self.view, chosen=decision.chosen)
+        self.decision = decision
+        self._decided(decision)
