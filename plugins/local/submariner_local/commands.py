@@ -66,8 +66,15 @@ def serve(listen: str, database: Path, token_file: Path, timeout: float) -> None
 
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if (
+        not colon
+        or not host
+        or (":" in host and not bracketed)
+        or not port.isdigit()
+        or int(port) > 65535
+    ):
         raise click.BadParameter(
             f"{text!r}: expected HOST:PORT, e.g. 0.0.0.0:7446 or [::]:7446", param_hint="--listen"
         )

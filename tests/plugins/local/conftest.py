@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 from submariner_local import plugin
+from submariner_local.http.store import HttpLeaseStore, HttpTransport
 from submariner_local.options import LocalOptions
+from submariner_local.sqlite.store import FileLeaseStore, FileTransport
 
-from submariner_core.api.lease import LeaseStore
 from submariner_core.api.naming import EPOCH_ANNOTATION
-from submariner_core.api.transport import Event, Kind, Record, Ref, Transport
+from submariner_core.api.transport import Event, Kind, Record, Ref
 
+AnyTransport = FileTransport | HttpTransport
+AnyLeaseStore = FileLeaseStore | HttpLeaseStore
 COMMAND = [sys.executable, "-c", "from submariner_local.commands import store; store()", "serve"]
 
 
@@ -96,12 +99,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> LocalOptions:
 
 
 @pytest.fixture
-async def transport_to() -> AsyncIterator[Callable[[LocalOptions], Transport]]:
-    opened: list[Transport] = []
+async def transport_to() -> AsyncIterator[Callable[[LocalOptions], AnyTransport]]:
+    opened: list[AnyTransport] = []
 
-    def open_one(options: LocalOptions) -> Transport:
+    def open_one(options: LocalOptions) -> AnyTransport:
         transport = plugin.submariner_transport(name="local", options=options)
-        assert transport is not None
+        assert isinstance(transport, FileTransport | HttpTransport)
         opened.append(transport)
         return transport
 
@@ -111,12 +114,12 @@ async def transport_to() -> AsyncIterator[Callable[[LocalOptions], Transport]]:
 
 
 @pytest.fixture
-async def lease_in() -> AsyncIterator[Callable[..., LeaseStore]]:
-    opened: list[LeaseStore] = []
+async def lease_in() -> AsyncIterator[Callable[..., AnyLeaseStore]]:
+    opened: list[AnyLeaseStore] = []
 
-    def open_one(options: LocalOptions, cluster_id: str = "east") -> LeaseStore:
+    def open_one(options: LocalOptions, cluster_id: str = "east") -> AnyLeaseStore:
         store = plugin.submariner_lease_store(name="local", options=options, cluster_id=cluster_id)
-        assert store is not None
+        assert isinstance(store, FileLeaseStore | HttpLeaseStore)
         opened.append(store)
         return store
 

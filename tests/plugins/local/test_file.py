@@ -9,19 +9,23 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from submariner_local.http.store import HttpLeaseStore, HttpTransport
 from submariner_local.options import LocalOptions
 from submariner_local.sqlite import records, schema
+from submariner_local.sqlite.store import FileLeaseStore, FileTransport
 
 from submariner_core.api.errors import StoreError, StoreUnavailable
-from submariner_core.api.lease import LeaseRecord, LeaseStore
-from submariner_core.api.transport import Deleted, Event, Kind, Record, Ref, Snapshot, Transport
+from submariner_core.api.lease import LeaseRecord
+from submariner_core.api.transport import Deleted, Event, Kind, Record, Ref, Snapshot
 
-Open = Callable[[LocalOptions], Transport]
+AnyTransport = FileTransport | HttpTransport
+AnyLeaseStore = FileLeaseStore | HttpLeaseStore
+Open = Callable[[LocalOptions], AnyTransport]
 Build = Callable[..., Record]
 Following = Callable[[AsyncIterator[Event]], Awaitable[Event]]
 
 
-async def names(transport: Transport) -> set[str]:
+async def names(transport: AnyTransport) -> set[str]:
     async with aclosing(transport.watch(tuple(Kind))) as events:
         first = await anext(events)
     assert isinstance(first, Snapshot)
@@ -109,7 +113,7 @@ async def test_a_folder_instead_of_a_file_is_refused(
 
 
 async def test_a_lock_that_is_held_too_long_is_unavailable_and_passes(
-    tmp_path: Path, transport_to: Open, lease_in: Callable[..., LeaseStore], record: Build
+    tmp_path: Path, transport_to: Open, lease_in: Callable[..., AnyLeaseStore], record: Build
 ) -> None:
     options = LocalOptions(path=tmp_path / "store.db", timeout=0.2)
     transport, lease = transport_to(options), lease_in(options)

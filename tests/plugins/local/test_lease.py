@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
+from submariner_local.http.store import HttpLeaseStore
 from submariner_local.options import LocalOptions
+from submariner_local.sqlite.store import FileLeaseStore
 
-from submariner_core.api.lease import LeaseRecord, LeaseStore
+from submariner_core.api.lease import LeaseRecord
 
-Open = Callable[..., LeaseStore]
+AnyLeaseStore = FileLeaseStore | HttpLeaseStore
+Open = Callable[..., AnyLeaseStore]
 
 FIRST = LeaseRecord(holder="a", epoch=1, duration=3.0)
 

@@ -14,13 +14,16 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from submariner_local.http.store import HttpTransport
 from submariner_local.options import LocalOptions
+from submariner_local.sqlite.store import FileTransport
 
 from submariner_core.api.errors import StaleEpoch
 from submariner_core.api.naming import EPOCH_ANNOTATION
-from submariner_core.api.transport import Fence, Kind, Put, Record, Ref, Snapshot, Transport
+from submariner_core.api.transport import Fence, Kind, Put, Record, Ref, Snapshot
 
-Open = Callable[[LocalOptions], Transport]
+AnyTransport = FileTransport | HttpTransport
+Open = Callable[[LocalOptions], AnyTransport]
 Build = Callable[..., Record]
 
 WRITER = """
@@ -43,16 +46,40 @@ async def main(path, who, count):
 asyncio.run(main(*sys.argv[1:]))
 """
 
+MAKER = """
+import asyncio, sys, time
+from pathlib import Path
+from submariner_core.api.transport import Kind, Record, Ref
+from submariner_local import plugin
+from submariner_local.options import LocalOptions
+
+async def main(folder, who):
+    print("ready", flush=True)
+    while not (folder / "go").exists():
+        time.sleep(0.001)
+    for number in range(20):
+        path = folder / f"{number}.db"
+        transport = plugin.submariner_transport("local", LocalOptions(path=path, timeout=10))
+        await transport.put(Record(Ref(Kind.GATEWAY, who), {}), None)
+        await transport.close()
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+"""
+
+
+def python(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", *arguments], stdout=subprocess.PIPE, text=True)
+
 
 def writer(path: Path, who: str, count: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), who, str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    return python(WRITER, str(path), who, str(count))
 
 
-async def stored(transport: Transport) -> dict[Ref, Record]:
+def maker(folder: Path, who: str) -> subprocess.Popen[str]:
+    return python(MAKER, str(folder), who)
+
+
+async def stored(transport: AnyTransport) -> dict[Ref, Record]:
     async with aclosing(transport.watch(tuple(Kind))) as events, asyncio.timeout(10):
         first = await anext(events)
     assert isinstance(first, Snapshot)
@@ -108,7 +135,7 @@ async def test_of_racing_leaders_the_highest_epoch_stays(
     """Each leader writes as fast as it can; once a higher one wrote, no lower write is seen."""
     leaders = [transport_to(place) for _ in range(4)]
 
-    async def lead(transport: Transport, first: int) -> None:
+    async def lead(transport: AnyTransport, first: int) -> None:
         for epoch in range(first, 61, len(leaders)):
             fence = Fence("east", epoch)
             with contextlib.suppress(StaleEpoch):
@@ -153,13 +180,17 @@ async def test_a_stale_leader_never_gets_between_a_new_ones_check_and_write(
     assert set(await stored(transport)) == {Ref(Kind.CLUSTER, "east")}
 
 
-async def test_many_threads_that_open_a_new_file_at_once_all_can_use_it(
-    tmp_path: Path, transport_to: Open, record: Build
+async def test_processes_that_make_the_same_new_files_at_once_all_can_use_them(
+    tmp_path: Path, transport_to: Open
 ) -> None:
-    for attempt in range(20):
-        options = LocalOptions(path=tmp_path / f"{attempt}.db")
-        transports = [transport_to(options) for _ in range(6)]
-        await asyncio.gather(
-            *(one.put(record(name=f"n{at}"), None) for at, one in enumerate(transports))
-        )
-        assert len(await stored(transports[0])) == len(transports)
+    processes = [maker(tmp_path, str(number)) for number in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
+    (tmp_path / "go").touch()
+    for process in processes:
+        await asyncio.to_thread(process.communicate)
+        assert process.returncode == 0
+    for number in range(20):
+        found = await stored(transport_to(LocalOptions(path=tmp_path / f"{number}.db")))
+        assert len(found) == len(processes)

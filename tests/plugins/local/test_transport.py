@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 import pytest
+from submariner_local.http.store import HttpTransport
 from submariner_local.options import LocalOptions
+from submariner_local.sqlite.store import FileTransport
 
 from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
 from submariner_core.api.naming import EPOCH_ANNOTATION
@@ -20,17 +22,17 @@ from submariner_core.api.transport import (
     Record,
     Ref,
     Snapshot,
-    Transport,
 )
 
-Open = Callable[[LocalOptions], Transport]
+AnyTransport = FileTransport | HttpTransport
+Open = Callable[[LocalOptions], AnyTransport]
 Build = Callable[..., Record]
 Following = Callable[[AsyncIterator[Event]], Awaitable[Event]]
 
 ALL = tuple(Kind)
 
 
-async def stored(transport: Transport) -> tuple[Record, ...]:
+async def stored(transport: AnyTransport) -> tuple[Record, ...]:
     async with aclosing(transport.watch(ALL)) as events:
         async with asyncio.timeout(5):
             first = await anext(events)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
 
 from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
-from submariner_local.http.wire import SILENCE, Json
+from submariner_local.encoding import encode
+from submariner_local.http.wire import SILENCE, STREAM_TYPE, Json
 
 T = TypeVar("T")
 
+# What parsing an answer raises that no store server gave.
+_NOT_OURS = (ValueError, KeyError, TypeError, RecursionError)
 _LONGEST_LINE = 256 * 2**20
 
 
@@ -47,9 +51,9 @@ class StoreClient:
         data = None
         if body is not None:
             try:
-                data = json.dumps(body, allow_nan=False)
-            except (TypeError, ValueError) as error:
-                raise StoreError(f"{self._url}: not sent, no JSON: {error}") from None
+                data = encode(body)
+            except ValueError as error:
+                raise StoreError(f"{self._url}: not sent: {error}") from None
         with self._errors():
             async with asyncio.timeout(self._timeout):
                 session = await self._open()
@@ -78,6 +82,8 @@ class StoreClient:
                     )
                     if response.status != 200:
                         self._check(response.status, await response.read())
+                if response.content_type != STREAM_TYPE:
+                    raise ValueError(f"a stream, not {response.content_type}")
                 self._streams.add(response.content)
                 stack.callback(self._streams.discard, response.content)
                 async for line in _lines(response.content):
@@ -139,13 +145,14 @@ class StoreClient:
         except TimeoutError:
             raise StoreUnavailable(f"{self._url}: no answer in time; is it reachable?") from None
         except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or error.os_error
+            number = error.os_error.errno or 0
+            reason = os.strerror(number) if number > 0 else error.os_error.strerror
             raise StoreUnavailable(
                 f"{self._url}: {reason}; is `submariner store serve` running there?"
             ) from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             raise StoreUnavailable(f"{self._url}: connection lost ({error})") from error
-        except (aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
+        except (aiohttp.ClientError, *_NOT_OURS) as error:
             raise StoreError(
                 f"{self._url}: answered as no store server does ({error}); check the url"
             ) from error

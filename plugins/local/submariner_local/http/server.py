@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError, StoreUnavailable
 from submariner_core.api.transport import Kind
+from submariner_local.encoding import encode
 from submariner_local.http import wire
 from submariner_local.sqlite import leases
 from submariner_local.sqlite.database import Database
@@ -79,7 +79,7 @@ class StoreServer:
         except StoreError as error:
             log.warning("store_failed", error=str(error))
             return _refusal(500, error)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             return _refusal(400, f"bad request: {error!r}")
 
     @web.middleware
@@ -138,7 +138,7 @@ class StoreServer:
         self._streams.add(task)
         try:
             _give_up_on_silence(request)
-            response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+            response = web.StreamResponse(headers={"Content-Type": wire.STREAM_TYPE})
             await response.prepare(request)
             while True:
                 try:
@@ -171,7 +171,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    return encode(value).encode() + b"\n"
 
 
 def _refusal(status: int, message: object, **more: object) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 
 from submariner_core.api.lease import LeaseRecord, LeaseStore
 from submariner_core.api.transport import Event, Fence, Kind, Record, Ref, Transport
@@ -27,7 +27,7 @@ class HttpTransport(Transport):
         body = {"ref": wire.ref_json(ref), "fence": wire.fence_json(fence)}
         await self._client.request("DELETE", wire.RECORD_PATH, wire.parse_done, body=body)
 
-    async def watch(self, kinds: Collection[Kind]) -> AsyncIterator[Event]:
+    async def watch(self, kinds: Collection[Kind]) -> AsyncGenerator[Event, None]:
         """See :meth:`Transport.watch`; a server that is silent for 3 s counts as gone."""
         params = [("kind", kind.value) for kind in sorted(kinds)]
         stream = self._client.stream(wire.RECORDS_PATH, wire.parse_event, params)
@@ -62,7 +62,7 @@ class HttpLeaseStore(LeaseStore):
         }
         return await self._client.request("POST", wire.LEASE_PATH, wire.parse_answer, body=body)
 
-    async def watch(self) -> AsyncIterator[LeaseRecord | None]:
+    async def watch(self) -> AsyncGenerator[LeaseRecord | None, None]:
         """See :meth:`LeaseStore.watch`; a server that is silent for 3 s counts as gone."""
         params = [("name", self._name)]
         stream = self._client.stream(wire.LEASES_PATH, wire.parse_answer, params)

@@ -18,6 +18,7 @@ HEARTBEAT_INTERVAL = 1.0
 SILENCE = 3.0
 """Seconds without a byte after which a client takes the server for dead."""
 
+STREAM_TYPE = "application/x-ndjson"
 RECORD_PATH = "/v1/record"
 RECORDS_PATH = "/v1/records"
 LEASE_PATH = "/v1/lease"
@@ -41,9 +42,9 @@ def record_json(record: Record) -> dict[str, Any]:
     """A record as JSON values."""
     return {
         **ref_json(record.ref),
-        "body": _plain(record.body),
-        "labels": _plain(record.labels),
-        "annotations": _plain(record.annotations),
+        "body": record.body,
+        "labels": record.labels,
+        "annotations": record.annotations,
         "created": record.created,
     }
 
@@ -138,12 +139,3 @@ def _mapping(value: Json, key: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise TypeError(f"{key}: an object, not {type(found).__name__}")
     return found
-
-
-def _plain(value: object) -> Any:
-    """``value`` with dictionaries where it has other mappings, which JSON encoders refuse."""
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
 from submariner_core.api.naming import EPOCH_ANNOTATION, sanitise
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
+from submariner_local.encoding import encode
 from submariner_local.sqlite.schema import next_revision
 
 TOMBSTONES = 1000
@@ -140,19 +141,10 @@ _JSON_FIELDS = ("body", "labels", "annotations")
 
 
 def _json(ref: Ref, field: str, value: Mapping[str, object]) -> str:
-    """The one text of a value: equal values give equal texts."""
     try:
-        return json.dumps(
-            value, default=_plain, sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
-    except (TypeError, ValueError) as error:
-        raise RecordMalformed(ref, field, f"not JSON: {error}") from None
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} {value!r}")
+        return encode(value)
+    except ValueError as error:
+        raise RecordMalformed(ref, field, str(error)) from None
 
 
 def _record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         if not ready:
             with transaction(connection, "BEGIN IMMEDIATE"):
                 _create(connection, path)
-        _journal(connection, path)
+        _journal(connection, path, time.monotonic() + timeout)
     except BaseException:
         connection.close()
         raise
@@ -112,9 +113,17 @@ def _is_ready(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def _journal(connection: sqlite3.Connection, path: Path) -> None:
+def _journal(connection: sqlite3.Connection, path: Path, deadline: float) -> None:
     """Write-ahead log, and every commit on disk before it counts: an epoch must never go back."""
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            # The change of a new file's mode does not wait for other processes by itself.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
     if mode != "wal":
         raise StoreError(
             f"{path}: its file system does not allow a write-ahead log (journal mode {mode!r}); "

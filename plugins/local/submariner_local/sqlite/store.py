@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 
 from submariner_core.api.lease import LeaseRecord, LeaseStore
 from submariner_core.api.transport import Event, Fence, Kind, Record, Ref, Transport
@@ -66,7 +66,7 @@ class FileTransport(Transport):
         """See :meth:`Transport.delete`."""
         await self._database.write(lambda connection: records.delete(connection, ref, fence))
 
-    async def watch(self, kinds: Collection[Kind]) -> AsyncIterator[Event]:
+    async def watch(self, kinds: Collection[Kind]) -> AsyncGenerator[Event, None]:
         """See :meth:`Transport.watch`."""
         watch = RecordWatch(self._database, kinds)
         while True:
@@ -96,7 +96,7 @@ class FileLeaseStore(LeaseStore):
             lambda connection: leases.swap(connection, self._name, version, new)
         )
 
-    async def watch(self) -> AsyncIterator[LeaseRecord | None]:
+    async def watch(self) -> AsyncGenerator[LeaseRecord | None, None]:
         """See :meth:`LeaseStore.watch`; a change is told within some 20 ms."""
         watch = LeaseWatch(self._database, self._name)
         while True:
