@@ -16,6 +16,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TextIO
 
+import pluggy
+
+from submariner_core.api import hooks
 from submariner_core.api.errors import StoreError
 from submariner_core.api.transport import Kind, Put, Record, Snapshot, Transport
 
@@ -27,8 +30,11 @@ def open_transport(options: Mapping[str, Any]) -> Transport:
     """The transport of the ``local`` plugin with these options."""
     (entry,) = entry_points(group="submariner.broker", name="local")
     plugin = entry.load()
+    binding = pluggy.PluginManager(hooks.PROJECT)
+    binding.add_hookspecs(hooks)
+    binding.register(plugin)
     model = plugin.submariner_plugin_info().options["local"]
-    transport = plugin.submariner_transport(
+    (transport,) = binding.hook.submariner_transport(
         name="local", options=model.model_validate(options), role="broker"
     )
     assert isinstance(transport, Transport)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich import box
+from rich.filesize import decimal
 from rich.table import Table
+from rich.text import Text
 
 from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject, HAStatus
 from submariner_lab.lab import Lab
 from submariner_lab.node import Node
 from submariner_lab.scrape import Traffic
 
+BLANK = ("",) * 6
 COLOURS = {
     ConnectionStatus.CONNECTED: "green",
     ConnectionStatus.CONNECTING: "yellow",
@@ -39,14 +43,11 @@ def rows(lab: Lab, traffic: Mapping[str, Sequence[Traffic]]) -> list[Row]:
         }
         for node in cluster.candidates:
             gateway = gateways.get(node.site.name)
-            found += _gateway(
-                cluster.name, node, gateway, node is active, traffic.get(node.site.name, ())
-            )
+            found += _gateway(node, gateway, node is active, traffic.get(node.site.name, ()))
     return found
 
 
 def _gateway(
-    cluster: str,
     node: Node,
     gateway: GatewayObject | None,
     active: bool,
@@ -54,14 +55,14 @@ def _gateway(
 ) -> list[Row]:
     name = node.site.name
     if not node.alive:
-        return [Row((cluster, name, "powered off", "", "", "", "", "", ""), "red")]
+        return [Row((name, "powered off", *BLANK), "red")]
     if gateway is None:
-        return [Row((cluster, name, "starting", "", "", "", "", "", ""), "yellow")]
+        return [Row((name, "starting", *BLANK), "yellow")]
     status = gateway.status.ha_status
     # A record of a former active is stale until its process writes again.
     shown = status if active or status is not HAStatus.ACTIVE else HAStatus.PASSIVE
     epoch = "" if gateway.status.epoch is None else str(gateway.status.epoch)
-    head = (cluster, name, shown.value, epoch)
+    head = (name, shown.value, epoch)
     connections = gateway.status.connections
     if not connections:
         return [Row((*head, "", "", "", "", ""), "cyan" if active else "dim")]
@@ -79,23 +80,23 @@ def _connection(connection: Connection, traffic: Sequence[Traffic]) -> tuple[str
         endpoint.hostname,
         connection.status.value,
         f"{rtt / 1e6:.2f} ms" if rtt else "",
-        f"{moved.received:,}" if moved else "",
-        f"{moved.sent:,}" if moved else "",
+        decimal(moved.received) if moved else "",
+        decimal(moved.sent) if moved else "",
     )
 
 
 def table(lines: Sequence[Row], title: str) -> Table:
     """The lines on a terminal."""
-    board = Table(title=title, title_justify="left", expand=False)
-    for heading in ("cluster", "gateway", "status", "epoch", "to", "connection"):
-        board.add_column(heading)
-    for heading in ("RTT", "bytes in", "bytes out"):
-        board.add_column(heading, justify="right")
+    board = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    for heading in ("gateway", "status", "epoch", "to", "connection"):
+        board.add_column(heading, no_wrap=True)
+    for heading in ("RTT", "in", "out"):
+        board.add_column(heading, justify="right", no_wrap=True)
     previous: tuple[str, ...] = ()
     for line in lines:
-        repeated = line.cells[:4] == previous
-        cells = ("", "", "", "", *line.cells[4:]) if repeated else line.cells
-        previous = line.cells[:4]
-        style = "bold" if line.cells[2] == HAStatus.ACTIVE.value else ""
-        board.add_row(*cells[:5], f"[{line.colour}]{cells[5]}[/]", *cells[6:], style=style)
+        repeated = line.cells[:3] == previous
+        cells = ("", "", "", *line.cells[3:]) if repeated else line.cells
+        previous = line.cells[:3]
+        style = "bold" if line.cells[1] == HAStatus.ACTIVE.value else ""
+        board.add_row(*cells[:4], Text(cells[4], line.colour), *cells[5:], style=style)
     return board

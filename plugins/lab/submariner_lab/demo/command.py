@@ -43,26 +43,31 @@ def demo(clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down
         spec = LabSpec(clusters=clusters, nodes=nodes, gateways=gateways, driver=driver)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    ended_by: list[signal.Signals] = []
     try:
-        findings = asyncio.run(_run(spec, console, keep))
-    except KeyboardInterrupt:
-        console.print("interrupted: the lab is removed")
-        raise SystemExit(130) from None
+        findings = asyncio.run(_run(spec, console, keep, ended_by))
     except asyncio.CancelledError:
-        console.print("terminated: the lab is removed")
-        raise SystemExit(143) from None
+        console.print(f"ended by {ended_by[0].name}: the lab is removed")
+        raise SystemExit(128 + ended_by[0]) from None
     except LabError as error:
         raise click.ClickException(str(error)) from None
     console.print(summary(findings))
     raise SystemExit(0 if all(finding.held for finding in findings) else 1)
 
 
-async def _run(spec: LabSpec, console: Console, keep: bool) -> list[Finding]:
+async def _run(
+    spec: LabSpec, console: Console, keep: bool, ended_by: list[signal.Signals]
+) -> list[Finding]:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+
+    def end(number: signal.Signals) -> None:
+        ended_by.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
     lab = Lab(spec)
     with Screen(console) as screen:
         screen.step(

@@ -29,14 +29,22 @@ async def tell(lab: Lab, screen: Screen) -> list[Finding]:
         if lab.spec.gateways > 1 and lab.spec.clusters > 1:
             await _fail_over(lab, screen, findings)
     except LabError as error:
-        findings.append(Finding("the story came to its end", False, str(error)))
+        screen.show(str(error))
+        reason = str(error).partition("\n")[0]
+        findings.append(Finding("the story came to its end", False, reason))
     return findings
 
 
 async def _connect(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
     began = time.monotonic()
     screen.step("gateways and route agents start; waiting for every cluster to be connected")
-    await lab.until(lab.connected, START, "every cluster has an active, connected gateway")
+
+    def connected() -> bool:
+        if ended := lab.ended():
+            raise LabError(f"a process of the lab ended\n{ended}")
+        return lab.connected()
+
+    await lab.until(connected, START, "every cluster has an active, connected gateway")
     seconds = time.monotonic() - began
     pairs = lab.spec.clusters * (lab.spec.clusters - 1)
     findings.append(
