@@ -7,15 +7,14 @@ from typing import IO, Any
 
 import click
 
-from submariner_core.api.errors import ConfigError, SubmarinerError
+from submariner_core.api.errors import SubmarinerError
 
 
 class Failure(click.ClickException):
-    """An error of ours. A misconfiguration keeps ``file:line:column`` at the start of its line."""
+    """Errors of ours, each on its line, so that ``file:line:column`` stands at the start."""
 
     def __init__(self, *errors: SubmarinerError) -> None:
-        self.lines = tuple(_line(error) for error in errors)
-        super().__init__("\n".join(self.lines))
+        super().__init__("\n".join(str(error) for error in errors))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the lines to stderr."""
@@ -35,7 +34,3 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(inner)
         else:
             yield inner
-
-
-def _line(error: SubmarinerError) -> str:
-    return str(error) if isinstance(error, ConfigError) else f"error: {error}"
