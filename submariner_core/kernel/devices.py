@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from socket import AF_UNSPEC
 
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.netlink import Message, Netlink, Noun
+from submariner_core.kernel.message import Message
+from submariner_core.kernel.netlink import Netlink, Noun
 
 
 class Devices:
@@ -32,7 +33,7 @@ class Devices:
         found = await self.find(name)
         if found is None:
             raise KernelError(wanted_by, action, errno.ENODEV, f"no device {name}")
-        return int(found["index"])
+        return found["index"]
 
     async def names(self, indices: Iterable[int]) -> dict[int, str]:
         """The names of those devices among ``indices`` that exist."""
@@ -40,5 +41,5 @@ class Devices:
         for index in sorted(set(indices) - {0}):
             found = await self.by_index(index)
             if found is not None:
-                names[index] = str(found.get("IFLA_IFNAME"))
+                names[index] = found.get("IFLA_IFNAME")
         return names

@@ -29,6 +29,9 @@ class ForwardingTable:
 
     async def list(self, device: str) -> tuple[ForwardingEntry, ...]:
         """Static entries on ``device``, none learned; nothing if it does not exist."""
+        return await self._list(device)
+
+    async def _list(self, device: str, containing: bytes = b"") -> tuple[ForwardingEntry, ...]:
         found = await self._devices.find(device)
         if found is None:
             return ()
@@ -36,6 +39,7 @@ class ForwardingTable:
             Noun.NEIGHBOUR,
             {"family": AF_BRIDGE, "ifindex": found["index"]},
             name=f"forwarding entries of {device}",
+            containing=containing,
         )
         return tuple(
             ForwardingEntry(
@@ -53,7 +57,7 @@ class ForwardingTable:
     async def ensure(self, entry: ForwardingEntry) -> bool:
         """Add the entry; a unicast MAC's destination is replaced. True if anything changed."""
         [entry] = await self._canonical(entry.device, [entry])
-        if entry in await self.list(entry.device):
+        if await self._stands(entry):
             return False
         await self._change(entry, Verb.NEW)
         return True
@@ -61,7 +65,7 @@ class ForwardingTable:
     async def delete(self, entry: ForwardingEntry) -> bool:
         """Remove the entry. False if it was not there."""
         [entry] = await self._canonical(entry.device, [entry])
-        return entry in await self.list(entry.device) and await self._remove(entry)
+        return await self._stands(entry) and await self._remove(entry)
 
     async def reconcile(self, device: str, wanted: Iterable[ForwardingEntry]) -> int:
         """Make ``wanted`` the static entries of ``device``; returns how many changed."""
@@ -78,12 +82,16 @@ class ForwardingTable:
                 changes += await self._remove(entry)
         return changes
 
+    async def _stands(self, entry: ForwardingEntry) -> bool:
+        packed = bytes.fromhex(entry.mac.replace(":", ""))
+        return entry in await self._list(entry.device, packed)
+
     async def _canonical(
         self, device: str, entries: Iterable[ForwardingEntry]
     ) -> tuple[ForwardingEntry, ...]:
         """As the kernel will show them: the device's own port is not told."""
         found = await self._devices.find(device)
-        port = found and found.get(("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_VXLAN_PORT"))
+        port = found and found.get("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_VXLAN_PORT")
         return tuple(
             dataclasses.replace(
                 entry, mac=entry.mac.lower(), port=None if entry.port == port else entry.port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from ipaddress import IPv6Address, ip_address
 from socket import AF_UNSPEC
 
@@ -9,7 +10,8 @@ from submariner_core.api.naming import IPAddress
 from submariner_core.api.network import Link, Vxlan, VxlanSettings
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError, LinkMismatch
-from submariner_core.kernel.netlink import GONE, Message, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message
+from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
 
 _UP = 0x1
 
@@ -50,11 +52,10 @@ class Links:
 
     async def set(self, name: str, up: bool | None = None, mtu: int | None = None) -> bool:
         """Change a device's state and MTU (bytes) where they differ. True if anything changed."""
-        index = await self._devices.index(name, f"device {name}", "set")
-        message = await self._netlink.get(
-            Noun.LINK, {"family": AF_UNSPEC, "index": index}, name=f"device {name}"
-        )
-        return await self._put_right(_link(message), up, mtu, None)
+        found = await self.get(name)
+        if found is None:
+            raise KernelError(f"device {name}", "set", errno.ENODEV, f"no device {name}")
+        return await self._put_right(found, up, mtu, None)
 
     async def delete(self, name: str) -> bool:
         """Remove a device, whatever its kind. False if it was not there."""
@@ -120,28 +121,26 @@ class Links:
 
 def _link(message: Message) -> Link:
     return Link(
-        name=str(message.get("IFLA_IFNAME")),
-        index=int(message["index"]),
-        kind=str(message.get(("IFLA_LINKINFO", "IFLA_INFO_KIND"), "")),
+        name=message.get("IFLA_IFNAME"),
+        index=message["index"],
+        kind=message.get("IFLA_LINKINFO", "IFLA_INFO_KIND") or "",
         up=bool(message["flags"] & _UP),
-        mtu=int(message.get("IFLA_MTU", 0)),
-        mac=str(message.get("IFLA_ADDRESS", "")),
-        alias=str(message.get("IFLA_IFALIAS", "")),
+        mtu=message.get("IFLA_MTU") or 0,
+        mac=message.get("IFLA_ADDRESS") or "",
+        alias=message.get("IFLA_IFALIAS") or "",
         vxlan=_vxlan(message),
     )
 
 
 def _vxlan(message: Message) -> VxlanSettings | None:
-    if message.get(("IFLA_LINKINFO", "IFLA_INFO_KIND")) != "vxlan":
+    if message.get("IFLA_LINKINFO", "IFLA_INFO_KIND") != "vxlan":
         return None
-    data = message.get(("IFLA_LINKINFO", "IFLA_INFO_DATA"))
-    if data is None:
-        return None
+    data = Message(message.get("IFLA_LINKINFO", "IFLA_INFO_DATA"))
     text = data.get("IFLA_VXLAN_LOCAL") or data.get("IFLA_VXLAN_LOCAL6")
     local: IPAddress | None = ip_address(text) if text else None
     return VxlanSettings(
-        vni=int(data.get("IFLA_VXLAN_ID")),
-        port=int(data.get("IFLA_VXLAN_PORT")),
+        vni=data.get("IFLA_VXLAN_ID"),
+        port=data.get("IFLA_VXLAN_PORT"),
         local=local,
         learning=bool(data.get("IFLA_VXLAN_LEARNING")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
@@ -33,20 +34,20 @@ class Neighbours:
 
     async def ensure(self, neighbour: Neighbour) -> bool:
         """Make the entry permanent with this MAC. True if anything changed."""
-        if neighbour in await self.list(neighbour.device):
+        if await self._stands(neighbour):
             return False
         await self._change(neighbour, Verb.NEW)
         return True
 
     async def delete(self, neighbour: Neighbour) -> bool:
         """Remove the permanent entry. False if it was not there."""
-        if neighbour not in await self.list(neighbour.device):
+        if not await self._stands(neighbour):
             return False
         return await self._remove(neighbour)
 
     async def reconcile(self, device: str, wanted: Iterable[Neighbour]) -> int:
         """Make ``wanted`` the permanent entries of ``device``; returns how many changed."""
-        entries = {entry.address: entry for entry in wanted}
+        entries = {entry.address: _canonical(entry) for entry in wanted}
         observed = {entry.address: entry for entry in await self.list(device)}
         changes = 0
         for address, entry in entries.items():
@@ -57,7 +58,14 @@ class Neighbours:
             changes += await self._remove(observed[address])
         return changes
 
-    async def _list(self, device: str, states: int) -> tuple[Neighbour, ...]:
+    async def _stands(self, neighbour: Neighbour) -> bool:
+        neighbour = _canonical(neighbour)
+        packed = neighbour.address.packed
+        return neighbour in await self._list(neighbour.device, _PERMANENT, packed)
+
+    async def _list(
+        self, device: str, states: int, containing: bytes = b""
+    ) -> tuple[Neighbour, ...]:
         found = await self._devices.find(device)
         if found is None:
             return ()
@@ -68,6 +76,7 @@ class Neighbours:
                 {"family": family},
                 [("NDA_IFINDEX", found["index"])],
                 name=f"neighbours on {device}",
+                containing=containing,
             )
             entries += (
                 Neighbour(device, ip_address(message.get("NDA_DST")), message.get("NDA_LLADDR"))
@@ -100,3 +109,8 @@ class Neighbours:
         await self._netlink.change(
             Noun.NEIGHBOUR, verb, fields, attributes, mode=mode, name=name, action=action
         )
+
+
+def _canonical(neighbour: Neighbour) -> Neighbour:
+    """As the kernel will show it."""
+    return dataclasses.replace(neighbour, mac=neighbour.mac.lower())

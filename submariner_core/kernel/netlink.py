@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from submariner_core.kernel.errors import KernelError
+from submariner_core.kernel.message import Message
 
-Message = Any
-"""A decoded netlink message: fields by ``message["family"]``, attributes by ``message.get``."""
 Attributes = Iterable[tuple[str, Any]]
 
 GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.ENXIO, errno.EADDRNOTAVAIL})
@@ -110,14 +109,21 @@ class Netlink:
         attributes: Attributes = (),
         *,
         name: str,
+        containing: bytes = b"",
     ) -> Sequence[Message]:
-        """All objects that the kernel's own filter lets through; a torn listing is read again."""
+        """All objects that the kernel's own filter lets through; a torn listing is read again.
+
+        With ``containing``, only messages with these bytes in them, an address for example: a
+        sieve, not a match. Decoding costs some 0.1 ms a message, the sieve next to nothing.
+        """
         flags = _REQUEST | _DUMP
         attributes = tuple(attributes)
         found: Sequence[Message] = ()
         for _ in range(_DUMP_ATTEMPTS):
-            found = await self._turn(noun, Verb.GET, flags, fields, attributes, name, "list")
-            if not any(message["header"]["flags"] & _INTERRUPTED for message in found):
+            found = await self._turn(
+                noun, Verb.GET, flags, fields, attributes, name, "list", containing
+            )
+            if not any(message.flags & _INTERRUPTED for message in found):
                 return found
         raise KernelError(name, "list", errno.EAGAIN, "it kept changing while it was read")
 
@@ -130,11 +136,12 @@ class Netlink:
         attributes: Attributes,
         name: str,
         action: str,
+        containing: bytes = b"",
     ) -> Sequence[Message]:
         async with self._lock:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await self._request(noun, verb, flags, fields, attributes)
+                    return await self._request(noun, verb, flags, fields, attributes, containing)
             except TimeoutError:
                 await self.close()
                 raise KernelError(name, action, errno.ETIMEDOUT) from None
@@ -158,13 +165,15 @@ class Netlink:
         flags: int,
         fields: Mapping[str, int],
         attributes: Attributes,
+        containing: bytes,
     ) -> Sequence[Message]:
-        from submariner_core.kernel import messages
+        from submariner_core.kernel import declarations
 
         if self._socket is None:
-            self._socket = messages.open_socket()
-        message = messages.CLASSES[noun]()
-        message.update(fields)
-        message["attrs"] = [list(attribute) for attribute in attributes]
-        answers = await self._socket.nlm_request(message, noun + verb, flags)
-        return [answer async for answer in answers if answer["header"]["type"] == noun]
+            self._socket = declarations.open_socket()
+        request: Any = declarations.request(
+            self._socket, noun, verb, flags, fields, attributes, containing
+        )
+        await request.send()
+        answers = [answer async for answer in request.response()]
+        return [Message(answer) for answer in answers if answer["header"]["type"] == noun]

@@ -8,7 +8,8 @@ from socket import AF_INET, AF_INET6, AF_UNSPEC
 from submariner_core.api.network import PROTOCOL, Nexthop
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.netlink import GONE, Message, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message
+from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
 
 _ONLINK = 0x4
 
@@ -28,7 +29,7 @@ class Nexthops:
         """All single nexthops; groups, encapsulating and FDB nexthops are not ours to express."""
         messages = await self._netlink.dump(Noun.NEXTHOP, {"family": AF_UNSPEC}, name="nexthops")
         messages = [message for message in messages if _expressible(message)]
-        names = await self._devices.names(message.get("NHA_OIF", 0) for message in messages)
+        names = await self._devices.names(message.get("NHA_OIF") or 0 for message in messages)
         return tuple(_nexthop(message, names) for message in messages)
 
     async def ensure(self, nexthop: Nexthop) -> bool:
@@ -38,7 +39,7 @@ class Nexthops:
         name = f"nexthop {nexthop.id}"
         found = await self._netlink.get(Noun.NEXTHOP, fields, attributes, name=name)
         if found is not None and _expressible(found):
-            names = await self._devices.names([found.get("NHA_OIF", 0)])
+            names = await self._devices.names([found.get("NHA_OIF") or 0])
             if _nexthop(found, names) == nexthop:
                 return False
         await self._replace(nexthop)
@@ -98,8 +99,8 @@ def _expressible(message: Message) -> bool:
 def _nexthop(message: Message, names: dict[int, str]) -> Nexthop:
     gateway = message.get("NHA_GATEWAY")
     return Nexthop(
-        id=int(message.get("NHA_ID")),
-        device=names.get(message.get("NHA_OIF", 0)),
+        id=message.get("NHA_ID"),
+        device=names.get(message.get("NHA_OIF") or 0),
         via=ip_address(gateway) if gateway else None,
         onlink=bool(message["flags"] & _ONLINK),
     )

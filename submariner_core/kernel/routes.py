@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from socket import AF_INET, AF_INET6
 
@@ -12,11 +13,14 @@ from submariner_core.api.naming import IPAddress, IPNetwork
 from submariner_core.api.network import PROTOCOL, Route, RouteLookup, RouteType
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.netlink import GONE, Message, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message
+from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
 
 _ONLINK = 0x4
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_ANY = 0, 253, 255
 _IPV6_METRIC = 1024
+_TURN = 100
+"""Routes converted before other tasks have their turn."""
 _TYPES = frozenset(RouteType)
 _NO_WAY = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ENOENT}
@@ -38,23 +42,15 @@ class Routes:
 
         A table that was never used is empty.
         """
-        messages = [
-            message
-            for family in (AF_INET, AF_INET6)
-            for message in await self._dump(family, table)
-            if _expressible(message)
-        ]
-        indices = (message.get("RTA_OIF", 0) for message in messages if not _follows(message))
-        names = await self._devices.names(indices)
-        return tuple(_route(message, table, names) for message in messages)
+        return (*await self._list(AF_INET, table), *await self._list(AF_INET6, table))
 
     async def ensure(self, route: Route) -> bool:
         """Make the route so, in place of one to the same destination with the same metric.
 
-        True if anything changed. Lists the table: for many routes use :meth:`reconcile`.
+        True if anything changed. For many routes :meth:`reconcile` is cheaper.
         """
         route = _canonical(route)
-        if route in await self.list(route.table):
+        if await self._stands(route):
             return False
         await self._change(route, Verb.NEW)
         return True
@@ -62,7 +58,7 @@ class Routes:
     async def delete(self, route: Route) -> bool:
         """Remove exactly this route. False if it was not there."""
         route = _canonical(route)
-        if route not in await self.list(route.table):
+        if not await self._stands(route):
             return False
         return await self._remove(route)
 
@@ -109,24 +105,47 @@ class Routes:
             raise
         if found is None or found["type"] not in {1, 2}:
             return None
-        index = found.get("RTA_OIF", 0)
+        index = found.get("RTA_OIF") or 0
         link = await self._devices.by_index(index)
         if link is None:
             return None
         gateway = found.get("RTA_GATEWAY")
         preferred = found.get("RTA_PREFSRC")
         return RouteLookup(
-            device=str(link.get("IFLA_IFNAME")),
+            device=link.get("IFLA_IFNAME"),
             via=ip_address(gateway) if gateway else None,
             source=ip_address(preferred) if preferred else source,
-            mtu=int(found.get(("RTA_METRICS", "RTAX_MTU")) or link.get("IFLA_MTU")),
+            mtu=found.get("RTA_METRICS", "RTAX_MTU") or link.get("IFLA_MTU"),
         )
 
-    async def _dump(self, family: int, table: int) -> Iterable[Message]:
+    async def _stands(self, route: Route) -> bool:
+        destination = route.destination.network_address
+        sieve = destination.packed if route.destination.prefixlen else b""
+        return route in await self._list(_family(destination), route.table, sieve)
+
+    async def _list(self, family: int, table: int, containing: bytes = b"") -> Sequence[Route]:
+        found = await self._dump(family, table, containing)
+        messages = [message for message in found if _expressible(message)]
+        indices = (message.get("RTA_OIF") or 0 for message in messages if not _follows(message))
+        names = await self._devices.names(indices)
+        routes = []
+        for number, message in enumerate(messages):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+            routes.append(_route(message, table, names))
+        return routes
+
+    async def _dump(self, family: int, table: int, containing: bytes) -> Iterable[Message]:
         fields = {"family": family}
         name = f"routes of table {table}"
         try:
-            found = await self._netlink.dump(Noun.ROUTE, fields, [("RTA_TABLE", table)], name=name)
+            found = await self._netlink.dump(
+                Noun.ROUTE,
+                fields,
+                [("RTA_TABLE", table)],
+                name=name,
+                containing=containing,
+            )
         except KernelError as error:
             if error.errno in {errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP}:
                 return ()
@@ -216,10 +235,10 @@ def _route(message: Message, table: int, names: dict[int, str]) -> Route:
         table=table,
         type=type_,
         nexthop=message.get("RTA_NH_ID"),
-        device=names.get(message.get("RTA_OIF", 0)) if plain else None,
+        device=names.get(message.get("RTA_OIF") or 0) if plain else None,
         via=ip_address(gateway) if gateway else None,
         source=ip_address(source) if source else None,
-        metric=int(message.get("RTA_PRIORITY", 0)),
-        mtu=message.get(("RTA_METRICS", "RTAX_MTU")),
+        metric=message.get("RTA_PRIORITY") or 0,
+        mtu=message.get("RTA_METRICS", "RTAX_MTU"),
         onlink=bool(message["flags"] & _ONLINK) and plain,
     )

@@ -9,7 +9,8 @@ from socket import AF_INET, AF_INET6
 from submariner_core.api.naming import IPNetwork
 from submariner_core.api.network import PROTOCOL, Rule
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.netlink import GONE, Message, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message
+from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
 
 _TO_TABLE, _UNREACHABLE = 1, 7
 _INVERTED = 0x2
@@ -149,7 +150,7 @@ def _family(rule: Rule) -> int:
 def _expressible(message: Message) -> bool:
     if message["action"] not in {_TO_TABLE, _UNREACHABLE} or message["flags"] & _INVERTED:
         return False
-    if message["tos"] or message.get("FRA_SUPPRESS_PREFIXLEN", _UNSET) != _UNSET:
+    if message["tos"] or message.get("FRA_SUPPRESS_PREFIXLEN") not in {None, _UNSET}:
         return False
     return all(message.get(selector) is None for selector in _OTHER_SELECTORS)
 
@@ -157,8 +158,8 @@ def _expressible(message: Message) -> bool:
 def _rule(message: Message) -> Rule:
     source, destination = message.get("FRA_SRC"), message.get("FRA_DST")
     return Rule(
-        priority=int(message.get("FRA_PRIORITY", 0)),
-        table=None if message["action"] == _UNREACHABLE else int(message.get("FRA_TABLE")),
+        priority=message.get("FRA_PRIORITY") or 0,
+        table=None if message["action"] == _UNREACHABLE else message.get("FRA_TABLE"),
         source=ip_network(f"{source}/{message['src_len']}") if source else None,
         destination=ip_network(f"{destination}/{message['dst_len']}") if destination else None,
         incoming=message.get("FRA_IIFNAME"),

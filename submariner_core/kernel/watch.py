@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.netlink import Message
+from submariner_core.kernel.message import Message
+from submariner_core.kernel.netlink import Noun
 
 if TYPE_CHECKING:
     from pyroute2.netlink.rtnl.marshal import MarshalRtnl
@@ -34,6 +35,7 @@ _GROUPS = {
 _NETLINK_SOCKET, _ADD_MEMBERSHIP = 270, 1
 _RECEIVE_BUFFER = 1 << 20
 _DATAGRAM = 1 << 16
+_VERBS = 3
 _BATCH = 1000
 """Datagrams read in one go; other tasks have their turn after that."""
 
@@ -47,9 +49,9 @@ async def watch(neighbours: bool = False) -> AsyncIterator[str]:
     neighbour and FDB entries, which change often on a busy node. Our own changes are told too.
     It ends only by being closed.
     """
-    from submariner_core.kernel import messages
+    from submariner_core.kernel import declarations
 
-    marshal = messages.marshal()
+    marshal = declarations.marshal()
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as events:
         events.setblocking(False)
         events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -78,20 +80,26 @@ async def _changed(
             raise KernelError("notifications", "receive", error.errno or errno.EIO) from error
         names.update(socket.if_nameindex())
         return (EVERYTHING,)
-    messages = (message for data in datagrams for message in marshal.parse(data))
+    messages = (Message(decoded) for data in datagrams for decoded in marshal.parse(data))
     return tuple(dict.fromkeys(_device(message, names) for message in messages))
 
 
 def _device(message: Message, names: dict[int, str]) -> str:
-    name = message.get("IFLA_IFNAME")
-    if name is not None:
-        names[message["index"]] = name
-        return str(name)
-    name = message.get("FRA_IIFNAME")
-    if name is not None:
-        return str(name)
-    for key in ("index", "ifindex", "RTA_OIF", "NHA_OIF"):
-        index = message.get(key)
-        if index:
-            return names.get(index, EVERYTHING)
-    return NO_DEVICE
+    match message.type & ~_VERBS:
+        case Noun.LINK:
+            name: str = message.get("IFLA_IFNAME")
+            names[message["index"]] = name
+            return name
+        case Noun.RULE:
+            return message.get("FRA_IIFNAME") or NO_DEVICE
+        case Noun.ADDRESS:
+            index = message["index"]
+        case Noun.NEIGHBOUR:
+            index = message["ifindex"]
+        case Noun.ROUTE:
+            index = message.get("RTA_OIF")
+        case Noun.NEXTHOP:
+            index = message.get("NHA_OIF")
+        case _:
+            return EVERYTHING
+    return names.get(index, EVERYTHING) if index else NO_DEVICE

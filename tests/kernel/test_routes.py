@@ -59,6 +59,17 @@ async def test_a_changed_route_replaces_the_old_one(kernel, lan):
             assert await kernel.routes.list(100) == (wanted,)
 
 
+async def test_one_route_is_found_among_very_many(kernel, lan, writes):
+    routes = [route(f"10.{n >> 8}.{n & 255}.0/24", device=lan, via=VIA) for n in range(1500)]
+    await kernel.routes.reconcile(100, routes)
+    writes.clear()
+
+    for sought in (routes[0], routes[700], routes[-1]):
+        assert not await kernel.routes.ensure(sought)
+        assert not await kernel.routes.delete(dataclasses.replace(sought, metric=9))
+    assert writes == []
+
+
 async def test_a_table_that_was_never_used_is_empty(kernel):
     assert await kernel.routes.list(4321) == ()
 

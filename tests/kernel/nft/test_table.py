@@ -118,9 +118,7 @@ async def test_a_listing_can_be_saved_and_loaded_again(netns, shell, tmp_path):
 async def test_a_missing_program_is_named_with_its_package(netns, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
 
-    with pytest.raises(
-        KernelError, match="not on the PATH: install the package nftables"
-    ):
+    with pytest.raises(KernelError, match="not on the PATH: install the package nftables"):
         await nft.list_table(*NAME)
 
 

@@ -4,11 +4,16 @@ Imported only when a socket is opened: pyroute2 costs a third of a second.
 pyroute2 has no nexthop objects, neither the message nor the route attribute that names one.
 """
 # pyroute2 declares its messages by untyped class attributes.
-# mypy: disable-error-code="assignment, misc, no-untyped-call"
+# mypy: disable-error-code="assignment, misc, no-any-return, no-untyped-call"
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
 from pyroute2.netlink import nlmsg
+from pyroute2.netlink.nlsocket import NetlinkRequest
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
@@ -72,6 +77,7 @@ CLASSES: dict[Noun, type[nlmsg]] = {
 }
 
 
+_NOOP, _MULTIPART = 1, 2
 _POLICY = {noun + verb: message for noun, message in CLASSES.items() for verb in Verb}
 
 
@@ -80,6 +86,37 @@ def open_socket() -> AsyncIPRSocket:
     socket = AsyncIPRSocket(ext_ack=True, strict_check=True)
     socket.register_policy(_POLICY)
     return socket
+
+
+def request(
+    socket: AsyncIPRSocket,
+    noun: Noun,
+    verb: Verb,
+    flags: int,
+    fields: Mapping[str, int],
+    attributes: Iterable[tuple[str, Any]],
+    containing: bytes,
+) -> NetlinkRequest:
+    """A request, ready to be sent; see :meth:`Netlink.dump` for ``containing``."""
+    message = CLASSES[noun]()
+    message.update(fields)
+    message["attrs"] = [list(attribute) for attribute in attributes]
+    sieve = _sieve(socket.marshal, noun, containing) if containing else None
+    return NetlinkRequest(socket, message, msg_type=noun + verb, msg_flags=flags, parser=sieve)
+
+
+def _sieve(decoder: MarshalRtnl, noun: Noun, containing: bytes) -> Callable[..., nlmsg]:
+    # pyroute2 ends a dump at the first datagram in which nothing is left over
+    left_over = nlmsg()
+    left_over["header"].update(type=_NOOP, flags=_MULTIPART, error=None)
+
+    def parse(data: bytes, offset: int, length: int) -> nlmsg:
+        key, flags, sequence = struct.unpack_from("HHI", data, offset + 4)
+        if key == noun and data.find(containing, offset, offset + length) < 0:
+            return left_over
+        return decoder.parse_one_message(key, flags, sequence, data, offset, length)
+
+    return parse
 
 
 def marshal() -> MarshalRtnl:
