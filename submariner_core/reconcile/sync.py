@@ -6,49 +6,32 @@ before the Endpoint, and the Endpoint before an older one is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from submariner_core.api.codec import encode
 from submariner_core.api.model import (
     ClusterObject,
-    Endpoint,
     EndpointObject,
     GatewayEntry,
     GatewayObject,
     Metadata,
 )
 from submariner_core.api.naming import (
-    CLAIMED_ANNOTATION,
     CLUSTER_ID_LABEL,
     endpoint_name,
     sanitise,
 )
 from submariner_core.api.transport import Kind, Record, Ref
-from submariner_core.reconcile.admission import claim_key
-from submariner_core.reconcile.remotes import cluster_object, holds
+from submariner_core.reconcile.copies import copies
 from submariner_core.reconcile.state import State
-from submariner_core.reconcile.stores import Departed, StoreView
+from submariner_core.reconcile.stores import StoreView
+from submariner_core.reconcile.writes import DeleteRecord, PutRecord, Write, same
+
+__all__ = ["DeleteRecord", "PutRecord", "Sync", "Write", "live_gateways", "sync"]
 
 GATEWAY_GONE = 15.0
 """Seconds without a change after which a Gateway counts as dead (the leader's boot clock)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PutRecord:
-    """Write this record, fenced with the leader's epoch."""
-
-    record: Record
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteRecord:
-    """Delete this record, fenced with the leader's epoch."""
-
-    ref: Ref
-
-
-Write = PutRecord | DeleteRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +70,9 @@ def sync(
         strangers = [_stranger_text(one) for one in _strangers(state, state.broker)]
         if not strangers:
             broker += _publish(state.broker, own, state.cluster_id)
-        offered, misnamed = _offered(state, state.broker)
-        conflicts = (*strangers, *misnamed)
-        copies = dict(_copies(state.datastore, state.broker, offered))
-        datastore += _put_copies(state.datastore, copies)
-        held, wake_at = _held_copies(state, state.broker, answered, now)
-        datastore += _drop_copies(state, copies, held)
+        copied = copies(state, state.broker, answered, now)
+        datastore += copied.writes
+        conflicts, wake_at = (*strangers, *copied.refused), copied.wake_at
     return Sync(tuple(datastore), tuple(broker), conflicts, wake_at)
 
 
@@ -126,7 +106,7 @@ def _publish(view: StoreView, own: _Own, label: str | None) -> Iterable[Write]:
     """The own Cluster and Endpoint, then the deletion of what this Endpoint replaces."""
     cluster, endpoint = (_record(view, mine, label) for mine in (own.cluster, own.endpoint))
     for record in (cluster, endpoint):
-        if not _same(view.records.get(record.ref), record):
+        if not same(view.records.get(record.ref), record):
             yield PutRecord(record)
     rivals = [
         rival
@@ -195,118 +175,4 @@ def _stranger_text(endpoint: EndpointObject) -> str:
         f"cluster id {spec.cluster_id!r} is in use at the broker by gateway {spec.hostname} "
         f"({spec.private_ip}) with {subnets}: nothing is advertised there; choose another "
         f"cluster_id, or remove it with: submariner forget {spec.cluster_id}"
-    )
-
-
-def _offered(
-    state: State, broker: StoreView
-) -> tuple[Mapping[Ref, ClusterObject | EndpointObject], tuple[str, ...]]:
-    """The other clusters' objects at the broker, and texts on those that are refused.
-
-    An object must bear the name that its cluster and cable give: one named like ours, or like a
-    third cluster's, would overwrite that in our datastore.
-    """
-    offered: dict[Ref, ClusterObject | EndpointObject] = {}
-    refused: list[str] = []
-    own_name = sanitise(state.cluster_id)
-    for ref, stored in sorted(broker.objects.items()):
-        if not isinstance(stored, ClusterObject | EndpointObject):
-            continue
-        cluster_id = stored.spec.cluster_id
-        if stored.meta.origin != cluster_id or cluster_id == state.cluster_id:
-            continue
-        name = _expected_name(stored)
-        if sanitise(cluster_id) == own_name:
-            refused.append(f"{ref} at the broker: cluster id {cluster_id!r} is too like ours")
-        elif ref.name != name:
-            refused.append(f"{ref} at the broker is of cluster {cluster_id!r}: must be {name!r}")
-        else:
-            offered[ref] = stored
-    return offered, tuple(refused)
-
-
-def _expected_name(stored: ClusterObject | EndpointObject) -> str:
-    spec = stored.spec
-    if isinstance(spec, Endpoint):
-        return endpoint_name(spec.cluster_id, spec.cable_name)
-    return sanitise(spec.cluster_id)
-
-
-def _copies(
-    datastore: StoreView,
-    broker: StoreView,
-    offered: Mapping[Ref, ClusterObject | EndpointObject],
-) -> Iterable[tuple[Ref, Record]]:
-    """The other clusters' objects as they should stand in the own datastore."""
-    claims = _claims(datastore)
-    for ref, stored in offered.items():
-        record = replace(broker.records[ref], created="")
-        if isinstance(stored, EndpointObject):
-            cluster_id = stored.spec.cluster_id
-            claim = claims.get(cluster_id) or _first_claim(broker, stored)
-            record = replace(record, annotations={**record.annotations, CLAIMED_ANNOTATION: claim})
-        yield ref, record
-
-
-def _claims(datastore: StoreView) -> Mapping[str, str]:
-    """When each cluster first claimed its prefixes, as any earlier copy of its has kept it."""
-    claims: dict[str, str] = {}
-    for copy in datastore.endpoints():
-        if copy.claimed is not None:
-            earlier = claims.get(copy.spec.cluster_id, copy.claimed)
-            claims[copy.spec.cluster_id] = min(earlier, copy.claimed)
-    return claims
-
-
-def _first_claim(broker: StoreView, endpoint: EndpointObject) -> str:
-    cluster_id = endpoint.spec.cluster_id
-    cluster = cluster_object(broker, cluster_id)
-    created = cluster.meta.created if cluster is not None else endpoint.meta.created
-    return claim_key(created, cluster_id)
-
-
-def _put_copies(datastore: StoreView, copies: Mapping[Ref, Record]) -> Iterable[Write]:
-    for ref, record in sorted(copies.items()):
-        if not _same(datastore.records.get(ref), record):
-            yield PutRecord(record)
-
-
-def _held_copies(
-    state: State, broker: StoreView, answered: frozenset[str], now: float
-) -> tuple[frozenset[str], float | None]:
-    """Clusters whose copies stay though the broker lacks them, and when that may end.
-
-    A copy that this process never saw at the broker counts from the broker's last Snapshot.
-    """
-    gone = dict(broker.departed)
-    for endpoint in state.datastore.endpoints():
-        ref = Ref(Kind.ENDPOINT, endpoint.meta.name)
-        if endpoint.meta.origin and ref not in broker.records and ref not in gone:
-            record = state.datastore.records[ref]
-            gone[ref] = Departed(endpoint, record, broker.snapshot_at, deleted=False)
-    held, wake_at = holds(gone.values(), list(broker.endpoints()), answered, now)
-    return frozenset(endpoint.spec.cluster_id for endpoint in held), wake_at
-
-
-def _drop_copies(
-    state: State, copies: Mapping[Ref, Record], held: frozenset[str]
-) -> Iterable[Write]:
-    assert state.broker is not None
-    replaced = {endpoint.spec.cluster_id for endpoint in state.broker.endpoints()}
-    for ref, stored in sorted(state.datastore.objects.items()):
-        if not isinstance(stored, ClusterObject | EndpointObject):
-            continue
-        foreign = stored.meta.origin is not None and stored.meta.origin != state.cluster_id
-        present = ref in copies or ref in state.broker.records
-        cluster_id = stored.spec.cluster_id
-        if foreign and not present and (cluster_id in replaced or cluster_id not in held):
-            yield DeleteRecord(ref)
-
-
-def _same(stored: Record | None, wanted: Record) -> bool:
-    return (
-        stored is not None
-        and stored.body == wanted.body
-        and stored.labels == wanted.labels
-        and stored.annotations == wanted.annotations
     )
