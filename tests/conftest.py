@@ -94,9 +94,10 @@ class Namespaces:
         """Kill what was started and delete what was created."""
         for process in self._processes:
             process.kill()
-        for process in self._processes:
-            process.communicate()
-        for name in self._names:
+        while self._processes:
+            self._processes.pop().communicate()
+        while self._names:
+            name = self._names.pop()
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
     def _command(self, *words: str, stdin: str = "") -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pyroute2.netlink import nlmsg
+from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nlsocket import NetlinkRequest
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
@@ -23,6 +24,8 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg_base
 
 from submariner_core.kernel.netlink import Noun, Verb
+
+__all__ = ["CLASSES", "NetlinkError", "marshal", "open_socket", "request"]
 
 
 class NexthopMessage(nlmsg):
@@ -76,8 +79,7 @@ CLASSES: dict[Noun, type[nlmsg]] = {
     Noun.NEXTHOP: NexthopMessage,
 }
 
-
-_NOOP, _MULTIPART = 1, 2
+_NOOP, _MULTIPART, _INTERRUPTED = 1, 0x2, 0x10
 _POLICY = {noun + verb: message for noun, message in CLASSES.items() for verb in Verb}
 
 
@@ -106,13 +108,14 @@ def request(
 
 
 def _sieve(decoder: MarshalRtnl, noun: Noun, containing: bytes) -> Callable[..., nlmsg]:
-    # pyroute2 ends a dump at the first datagram in which nothing is left over
+    # not None: pyroute2 ends a dump at the first datagram that leaves nothing over
     left_over = nlmsg()
     left_over["header"].update(type=_NOOP, flags=_MULTIPART, error=None)
 
     def parse(data: bytes, offset: int, length: int) -> nlmsg:
         key, flags, sequence = struct.unpack_from("HHI", data, offset + 4)
-        if key == noun and data.find(containing, offset, offset + length) < 0:
+        missing = data.find(containing, offset, offset + length) < 0
+        if missing and key == noun and not flags & _INTERRUPTED:
             return left_over
         return decoder.parse_one_message(key, flags, sequence, data, offset, length)
 

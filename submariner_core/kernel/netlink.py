@@ -138,10 +138,19 @@ class Netlink:
         action: str,
         containing: bytes = b"",
     ) -> Sequence[Message]:
+        from submariner_core.kernel import declarations
+
         async with self._lock:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await self._request(noun, verb, flags, fields, attributes, containing)
+                    if self._socket is None:
+                        self._socket = declarations.open_socket()
+                    request: Any = declarations.request(
+                        self._socket, noun, verb, flags, fields, attributes, containing
+                    )
+                    await request.send()
+                    answers = [answer async for answer in request.response()]
+                    return [Message(a) for a in answers if a["header"]["type"] == noun]
             except TimeoutError:
                 await self.close()
                 raise KernelError(name, action, errno.ETIMEDOUT) from None
@@ -151,29 +160,5 @@ class Netlink:
             except asyncio.CancelledError:
                 await self.close()
                 raise
-            except Exception as error:
-                code = getattr(error, "code", None)
-                if not isinstance(code, int):
-                    raise
-                detail = str(error.args[1]) if len(error.args) > 1 else ""
-                raise KernelError(name, action, code, detail) from None
-
-    async def _request(
-        self,
-        noun: Noun,
-        verb: Verb,
-        flags: int,
-        fields: Mapping[str, int],
-        attributes: Attributes,
-        containing: bytes,
-    ) -> Sequence[Message]:
-        from submariner_core.kernel import declarations
-
-        if self._socket is None:
-            self._socket = declarations.open_socket()
-        request: Any = declarations.request(
-            self._socket, noun, verb, flags, fields, attributes, containing
-        )
-        await request.send()
-        answers = [answer async for answer in request.response()]
-        return [Message(answer) for answer in answers if answer["header"]["type"] == noun]
+            except declarations.NetlinkError as error:
+                raise KernelError(name, action, error.code, str(error.args[1])) from None
