@@ -29,14 +29,13 @@ class Namespaces:
     """Named network namespaces, joined by veths; gone with their processes after the test."""
 
     def __init__(self) -> None:
-        self._names: list[str] = []
-        self._processes: list[subprocess.Popen[str]] = []
+        self._undo = contextlib.ExitStack()
 
     def create(self, name: str) -> str:
         """A namespace with ``lo`` up. Returns its full name, unique on this machine."""
         full = f"smt-{os.getpid()}-{next(_numbers)}-{name}"
+        self._undo.callback(self._delete, full)
         self._command("ip", "netns", "add", full)
-        self._names.append(full)
         self._command("ip", "-n", full, "link", "set", "lo", "up")
         return full
 
@@ -72,7 +71,7 @@ class Namespaces:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._processes.append(process)
+        self._undo.callback(self._end, process)
         return process
 
     @contextlib.contextmanager
@@ -91,14 +90,17 @@ class Namespaces:
             os.close(outside)
 
     def close(self) -> None:
-        """Kill what was started and delete what was created."""
-        for process in self._processes:
-            process.kill()
-        while self._processes:
-            self._processes.pop().communicate()
-        while self._names:
-            name = self._names.pop()
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+        """Kill what was started and delete what was created, the last first."""
+        self._undo.close()
+
+    def _delete(self, name: str) -> None:
+        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def _command(self, *words: str, stdin: str = "") -> str:
         done = subprocess.run(

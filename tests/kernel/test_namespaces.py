@@ -26,11 +26,13 @@ def test_namespaces_joined_by_a_link_reach_each_other(netns_factory):
 
 def test_everything_is_gone_afterwards_even_processes(netns_factory):
     name = netns_factory.create("gone")
+    waited_for = netns_factory.start(name, "true")
+    waited_for.communicate()
     process = netns_factory.start(name, "sleep 60")
 
     netns_factory.close()
 
-    assert process.poll() is not None
+    assert process.returncode is not None
     assert not Path("/run/netns", name).exists()
 
 
