@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Network
@@ -25,6 +27,19 @@ SERVICES = IPv4Network("100.1.0.0/16")
 FAR = IPv4Network("10.2.0.0/16")
 FAR_POD = "10.2.0.2"
 NODES = {"worker": 1, "gw1": 2, "gw2": 3}
+SOURCES = """
+table ip seen {
+  set sources {
+    type ipv4_addr
+    flags dynamic
+    size 64
+  }
+  chain arrives {
+    type filter hook input priority 0
+    ip daddr ADDRESS update @sources { ip saddr }
+  }
+}
+"""
 _numbers = itertools.count()
 HOSTILE = """
 *filter
@@ -133,6 +148,19 @@ class Site:
         index = NODES[gateway]
         self.ip("far", f"route replace 10.1.0.0/16 via 172.16.{index}.1\n")
 
+    def start(self, node: str, command: str) -> subprocess.Popen[str]:
+        """A process in a node's namespace; it is killed after the test."""
+        return self.factory.start(self.name[node], command.split())
+
+    def note_sources(self, node: str, address: str) -> None:
+        """Remember from now on who sends to this address of a node."""
+        self.run(node, "nft -f -", stdin=SOURCES.replace("ADDRESS", address))
+
+    def sources(self, node: str) -> set[str]:
+        """Who has sent since :meth:`note_sources`."""
+        listed = self.run(node, "nft list set ip seen sources").partition("elements")[2]
+        return set(re.findall(r"\d+\.\d+\.\d+\.\d+", listed))
+
     def ping(self, node: str, target: str, *options: str) -> str:
         """Ping once and return what it prints; fails without a reply."""
         return self.run(node, ["ping", "-n", "-c1", "-W2", *options, target])
@@ -157,7 +185,8 @@ class Site:
             self.name["worker"], self.name["pod"], "10.1.1.1/24", "10.1.1.2/24"
         )
         self.ip("worker", f"link set {near} down\nlink set {near} name cni0\nlink set cni0 up\n")
-        self.ip("pod", f"route add default via 10.1.1.1 dev {far}\n")
+        self.ip("pod", f"link set {far} down\nlink set {far} name eth0\nlink set eth0 up\n")
+        self.ip("pod", "route add default via 10.1.1.1\n")
         for node in ("gw1", "gw2"):
             index = NODES[node]
             self.ip(
