@@ -92,8 +92,10 @@ class Transport(abc.ABC):
 
         Writes nothing when nothing differs. With a fence, raises :class:`StaleEpoch` when the
         annotation ``submariner.io/epoch`` of the fence's cluster's Cluster record, or of the
-        stored record of this ref, is above ``fence.epoch``; check and write are one step. The
-        Cluster record is the one named after the cluster id (``naming.sanitise``).
+        stored record of this ref if it is that cluster's, is above ``fence.epoch``; check and
+        write are one step. The Cluster record is the one named after the cluster id
+        (``naming.sanitise``); a record is of the cluster that its label
+        ``submariner-io/clusterID`` names, without one of the store's own.
         """
 
     @abc.abstractmethod

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from submariner_core.api.errors import StaleEpoch
-from submariner_core.api.naming import EPOCH_ANNOTATION, sanitise
+from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 
 
@@ -135,6 +135,10 @@ class MemoryStore:
             return
         for guard in (Ref(Kind.CLUSTER, sanitise(fence.cluster_id)), ref):
             stored = self._records.get(guard)
+            if stored is not None and guard is ref:
+                origin = stored.labels.get(CLUSTER_ID_LABEL, fence.cluster_id)
+                if origin != fence.cluster_id:
+                    continue  # another cluster's epoch fences nobody here
             epoch = _epoch(stored.annotations) if stored is not None else None
             if epoch is not None and epoch > fence.epoch:
                 raise StaleEpoch(epoch, fence.epoch, fence.cluster_id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from submariner_core.api.errors import StaleEpoch, StoreUnavailable
-from submariner_core.api.naming import EPOCH_ANNOTATION
+from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 from submariner_core.testing import MemoryStore, MemoryTransport
 
@@ -51,6 +52,16 @@ async def test_another_clusters_epoch_does_not_fence() -> None:
     await transport.put(record(Ref(Kind.CLUSTER, "west"), epoch=9), None)
     await transport.put(record(ENDPOINT, epoch=1), Fence("east", 1))
     assert transport.store.get(Kind.ENDPOINT, "east-1") is not None
+
+
+async def test_a_copy_of_another_clusters_record_is_replaced_whatever_its_epoch() -> None:
+    transport = MemoryTransport()
+    labels = {CLUSTER_ID_LABEL: "west"}
+    copy = replace(record(Ref(Kind.CLUSTER, "west"), epoch=9), labels=labels)
+    await transport.put(copy, Fence("east", 1))
+    await transport.put(replace(copy, body={"spec": {"x": 2}}), Fence("east", 1))
+    await transport.delete(copy.ref, Fence("east", 1))
+    assert transport.store.records == ()
 
 
 async def test_an_equal_put_writes_nothing_and_a_change_keeps_created() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from submariner_local.http.store import HttpTransport
@@ -12,7 +13,7 @@ from submariner_local.options import LocalOptions
 from submariner_local.sqlite.store import FileTransport
 
 from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
-from submariner_core.api.naming import EPOCH_ANNOTATION
+from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION
 from submariner_core.api.transport import (
     Deleted,
     Event,
@@ -190,6 +191,19 @@ async def test_an_equal_or_higher_epoch_and_another_clusters_epoch_do_not_refuse
     await transport.put(record(name="a", epoch=8), Fence("east", 8))
     await transport.delete(Ref(Kind.ENDPOINT, "a"), Fence("east", 8))
     assert {entry.ref.name for entry in await stored(transport)} == {"east", "west"}
+
+
+async def test_a_copy_of_another_clusters_record_is_replaced_whatever_its_epoch(
+    place: LocalOptions, transport_to: Open, record: Build
+) -> None:
+    transport = transport_to(place)
+    labels = {CLUSTER_ID_LABEL: "west"}
+    copy = replace(record(Kind.CLUSTER, "west", epoch=9), labels=labels)
+    await transport.put(copy, Fence("east", 1))
+    await transport.put(replace(copy, body={"spec": {"x": 2}}), Fence("east", 1))
+    assert [entry.body for entry in await stored(transport)] == [{"spec": {"x": 2}}]
+    await transport.delete(copy.ref, Fence("east", 1))
+    assert await stored(transport) == ()
 
 
 @pytest.mark.parametrize("epoch", ["", "-3", "seven", "7.0", "٧", "9" * 400])

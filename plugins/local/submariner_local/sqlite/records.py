@@ -8,10 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
-from submariner_core.api.naming import EPOCH_ANNOTATION, sanitise
+from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 from submariner_local.encoding import encode
-from submariner_local.sqlite.schema import next_revision
 
 TOMBSTONES = 1000
 """How many deletions are remembered; a watcher that missed more gets a Snapshot."""
@@ -38,7 +37,7 @@ def put(connection: sqlite3.Connection, record: Record, fence: Fence | None) -> 
     ).fetchone()
     if stored is not None and tuple(stored[:3]) == new:
         return
-    revision = next_revision(connection)
+    revision = _next_revision(connection)
     created = f"{revision:020d}" if stored is None else stored[3]
     connection.execute(
         "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -52,9 +51,8 @@ def delete(connection: sqlite3.Connection, ref: Ref, fence: Fence | None) -> Non
     key = (ref.kind.value, ref.name)
     gone = connection.execute("DELETE FROM records WHERE kind = ? AND name = ?", key).rowcount
     if gone:
-        connection.execute(
-            "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", (*key, next_revision(connection))
-        )
+        tombstone = (*key, _next_revision(connection))
+        connection.execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", tombstone)
         _compact(connection)
 
 
@@ -113,18 +111,40 @@ def _check_fence(connection: sqlite3.Connection, ref: Ref, fence: Fence | None) 
     except ValueError as error:
         raise StoreError(f"fence of {ref}: {error}") from None
     rows = connection.execute(
-        "SELECT annotations FROM records WHERE (kind = ? AND name = ?) OR (kind = ? AND name = ?)",
+        "SELECT kind, name, labels, annotations FROM records "
+        "WHERE (kind = ? AND name = ?) OR (kind = ? AND name = ?)",
         (Kind.CLUSTER.value, cluster, ref.kind.value, ref.name),
     )
-    stored = max((_epoch(annotations) for (annotations,) in rows), default=-1)
+    guard = (Kind.CLUSTER.value, cluster)
+    stored = max(
+        (
+            _epoch(annotations)
+            for kind, name, labels, annotations in rows
+            # a copy of another cluster's object has that cluster's epoch: it fences nobody here
+            if (kind, name) == guard or _origin(labels) in (None, fence.cluster_id)
+        ),
+        default=-1,
+    )
     if stored > fence.epoch:
         raise StaleEpoch(stored, fence.epoch, fence.cluster_id)
+
+
+def _origin(labels: str) -> str | None:
+    """The cluster a record was copied from; ``None`` where it was made."""
+    origin = json.loads(labels).get(CLUSTER_ID_LABEL)
+    return None if origin is None else str(origin)
 
 
 def _epoch(annotations: str) -> int:
     """The epoch among these annotations; -1 where there is none, as with an upstream peer's."""
     text = str(json.loads(annotations).get(EPOCH_ANNOTATION, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+
+
+def _next_revision(connection: sqlite3.Connection) -> int:
+    connection.execute("UPDATE store SET revision = revision + 1")
+    (revision,) = connection.execute("SELECT revision FROM store").fetchone()
+    return int(revision)
 
 
 def _compact(connection: sqlite3.Connection) -> None:
