@@ -13,8 +13,18 @@ from submariner_core.api.network import Address, Link, Vxlan, VxlanSettings
 from submariner_core.kernel import Kernel, KernelError, LinkMismatch, sysctl
 from submariner_vxlan.peer import DEVICE, OVERHEAD, VNI
 
-SYSCTLS = (("rp_filter", "2"), ("forwarding", "1"))
-"""Loose reverse-path filter: a reply may come over another gateway's cable."""
+SYSCTLS = (
+    # Loose reverse-path filter: a reply may come over another gateway's cable.
+    (f"net.ipv4.conf.{DEVICE}.rp_filter", "2"),
+    (f"net.ipv4.conf.{DEVICE}.forwarding", "1"),
+    # An upstream peer may return with another MAC. By default the kernel trusts the old one for
+    # up to 45 s, and then asks nobody but its owner for 8 s more.
+    (f"net.ipv4.neigh.{DEVICE}.base_reachable_time_ms", "1000"),
+    (f"net.ipv4.neigh.{DEVICE}.delay_first_probe_time", "0"),
+    (f"net.ipv4.neigh.{DEVICE}.retrans_time_ms", "100"),
+    (f"net.ipv4.neigh.{DEVICE}.ucast_solicit", "1"),
+    (f"net.ipv4.neigh.{DEVICE}.mcast_resolicit", "3"),
+)
 
 log = structlog.get_logger("submariner.vxlan")
 
@@ -43,7 +53,7 @@ async def ensure_device(kernel: Kernel, private_ip: IPv4Address, port: int) -> N
     address = tunnel_address(private_ip, CABLE_OCTET)
     await kernel.addresses.ensure(Address(DEVICE, address))
     for name, value in SYSCTLS:
-        sysctl.ensure(f"net.ipv4.conf.{DEVICE}.{name}", value, None)
+        sysctl.ensure(name, value)
 
 
 async def find_device(kernel: Kernel) -> tuple[Link, int]:

@@ -48,7 +48,18 @@ def peer_of(cable: Cable) -> Peer:
             f"cable {cable.name!r}: vxlan needs IPv4 underlay addresses, the remote has "
             f"{cable.address} (private {private_ip}): offer another cable driver for this pair"
         )
+    if not _is_unicast(cable.address):
+        raise CableError(
+            f"cable {cable.name!r}: {cable.address} is no unicast address: "
+            "correct the private or public IP of the remote gateway"
+        )
     return Peer(cable.name, cable.address, cable.port, private_ip, cable.ours)
+
+
+def _is_unicast(address: IPv4Address) -> bool:
+    return not (address.is_multicast or address.is_loopback or address.is_unspecified) and (
+        address.packed[0] < 240
+    )
 
 
 def check_distinct(peer: Peer, local: IPv4Address, others: Iterable[Peer]) -> None:

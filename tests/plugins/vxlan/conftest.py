@@ -116,6 +116,8 @@ class Underlay:
 
     def host(self, address, mtu=1500):
         namespace = self.netns.create(f"host{next(self.numbers)}")
+        # no router solicitations among the packets that tests count
+        self.netns.run(namespace, "sysctl -qw net.ipv6.conf.default.disable_ipv6=1")
         device, end = self.netns.link(namespace, self.wan, f"{address}/16")
         self.netns.run(self.wan, f"ip link set {end} master wan")
         self.netns.run(namespace, f"ip link set {device} mtu {mtu} name underlay")
@@ -168,3 +170,59 @@ def advertising():
         return dataclasses.replace(endpoint, backend_config=backend_config)
 
     return advertise
+
+
+class Upstream:
+    """A gateway as upstream makes it: a random MAC, all-zero forwarding entries, no state."""
+
+    def __init__(self, underlay, cluster, address):
+        number = next(underlay.numbers)
+        self.netns = underlay.netns
+        self.namespace = underlay.host(address)
+        self.endpoint = make_endpoint(cluster, address, f"10.{number}.0.0/16")
+        self.pod = self.endpoint.subnets[0][1]
+        self.run(f"ip addr add {self.pod}/32 dev lo")
+        self.peers = []
+        self.start()
+
+    def run(self, command):
+        return self.netns.run(self.namespace, command)
+
+    def start(self):
+        vtep = str(self.endpoint.private_ip).split(".", 1)[1]
+        self.run("ip link add vxlan-tunnel type vxlan id 1000 dstport 4500 nolearning")
+        self.run("ip link set vxlan-tunnel mtu 1450 up")
+        self.run(f"ip addr add 241.{vtep}/8 dev vxlan-tunnel")
+        for peer in self.peers:
+            self._connect(peer)
+
+    def restart(self):
+        """A new device, and so another MAC."""
+        self.run("ip link delete vxlan-tunnel")
+        self.start()
+
+    def connect(self, endpoint):
+        self.peers.append(endpoint)
+        self._connect(endpoint)
+
+    def _connect(self, endpoint):
+        vtep = str(endpoint.private_ip).split(".", 1)[1]
+        self.run(
+            "bridge fdb append 00:00:00:00:00:00 dev vxlan-tunnel "
+            f"dst {endpoint.private_ip} self permanent"
+        )
+        for prefix in endpoint.subnets:
+            self.run(f"ip route replace {prefix} via 241.{vtep} dev vxlan-tunnel src {self.pod}")
+
+    @property
+    def mac(self):
+        return self.run("cat /sys/class/net/vxlan-tunnel/address").strip()
+
+    def ping(self, pod):
+        self.run(f"ping -c1 -W2 -I{self.pod} {pod}")
+
+
+@pytest.fixture
+def upstream(underlay):
+    """Makes upstream gateways: ``upstream("west", "172.31.0.2")``."""
+    return lambda cluster, address: Upstream(underlay, cluster, address)
