@@ -56,9 +56,10 @@ def submariner_lease_store(name: str, options: Options, cluster_id: str) -> Leas
     local = _checked(options)
     if local.path is not None:
         from submariner_local.sqlite.database import Database
+        from submariner_local.sqlite.schema import LEASE_COUNTER
         from submariner_local.sqlite.store import FileLeaseStore
 
-        return FileLeaseStore(Database(local.path, local.lease_timeout), cluster_id)
+        return FileLeaseStore(Database(local.path, local.lease_timeout, LEASE_COUNTER), cluster_id)
     from submariner_local.http.store import HttpLeaseStore
 
     return HttpLeaseStore(_client(local, local.lease_timeout), cluster_id)

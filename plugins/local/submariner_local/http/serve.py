@@ -13,6 +13,7 @@ from submariner_core.api.errors import StoreError
 from submariner_local.http.server import StoreServer
 from submariner_local.sqlite import leases
 from submariner_local.sqlite.database import Database
+from submariner_local.sqlite.schema import LEASE_COUNTER
 
 _LAST_ANSWERS = 0.5
 """Seconds that requests under way have when the server stops."""
@@ -30,7 +31,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    records, leases_in = Database(database, timeout), Database(database, timeout)
+    records = Database(database, timeout)
+    leases_in = Database(database, timeout, LEASE_COUNTER)
     runner = web.AppRunner(
         StoreServer(records, leases_in, token).application(),
         access_log=None,

@@ -23,18 +23,21 @@ _GRACE = 0.5
 class Database:
     """One connection, used in one thread only.
 
+    ``counter`` is the query whose result changes with what :meth:`changed` is to tell.
     Nothing is touched before the first call, and a file that went away or was replaced is opened
     anew. Every failure is a :class:`StoreError`; after a :class:`StoreUnavailable` a write may
     still have happened only if the message says "no answer".
     """
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, counter: str = schema.RECORD_COUNTER) -> None:
         self.path = path
         self._timeout = timeout
+        self._counter = counter
         self._thread = SerialThread(f"store-{path.name}", self._look)
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._seen: tuple[int, int] | None = None
+        self._counted: object = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._closed = False
@@ -49,10 +52,11 @@ class Database:
         """``work`` in one write transaction: all of it is on disk on return, or none of it."""
         return await self._call(lambda: self._transaction("BEGIN IMMEDIATE", work))
 
-    async def changed(self, mark: int, timeout: float | None) -> bool:
-        """Wait until something changed since :attr:`mark` was ``mark``; False after ``timeout``.
+    async def changed(self, mark: int, ends: float | None) -> bool:
+        """Wait until something changed since :attr:`mark` was ``mark``; False once it is ``ends``.
 
-        May return True for nothing. Take the mark, then read, then wait: nothing is missed.
+        ``ends`` is a time of the loop's clock, ``None`` for never. May return True for nothing.
+        Take the mark, then read, then wait: nothing is missed.
         """
         changed = self._changed
         if self.mark != mark:
@@ -60,7 +64,7 @@ class Database:
         self._loop = asyncio.get_running_loop()
         with self._thread.watched():
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout_at(ends):
                     await changed.wait()
             except TimeoutError:
                 return False
@@ -128,18 +132,21 @@ class Database:
         return found.st_dev, found.st_ino
 
     def _look(self) -> None:
-        """Compare what SQLite counts: commits of others, and rows changed by ourselves."""
-        before = self._seen
+        """Whether SQLite saw commits of others or rows changed by ourselves; then count."""
+        counted = self._counted
         try:
             if self._connection is not None and self._file != self._file_now():
                 self._drop()
             if self._connection is not None:
                 (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-                self._seen = (int(version), self._connection.total_changes)
+                seen = (int(version), self._connection.total_changes)
+                if seen != self._seen:
+                    self._counted = self._connection.execute(self._counter).fetchone()
+                    self._seen = seen
         except (sqlite3.Error, OSError):
-            self._drop()  # whoever waits reads again, and gets the reason
-        stirred = self._seen != before or self._connection is None
-        if stirred and self._loop is not None:
+            self._drop()
+        # Without a connection whoever waits reads again, and gets a new one or the reason.
+        if (self._counted != counted or self._connection is None) and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._announce)
 

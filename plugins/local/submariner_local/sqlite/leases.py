@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 
 from submariner_core.api.lease import LeaseRecord
-from submariner_local.sqlite.schema import next_revision
 
 
 def read(connection: sqlite3.Connection, name: str) -> LeaseRecord | None:
@@ -26,10 +25,10 @@ def swap(
     stored = read(connection, name)
     if (None if stored is None else stored.version) != expected:
         return None
-    revision = next_revision(connection)
-    (incarnation,) = connection.execute("SELECT incarnation FROM store").fetchone()
+    connection.execute("UPDATE store SET swaps = swaps + 1")
+    incarnation, swaps = connection.execute("SELECT incarnation, swaps FROM store").fetchone()
     connection.execute(
         "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
-        (name, new.holder, new.successor, new.epoch, new.duration, f"{incarnation}.{revision}"),
+        (name, new.holder, new.successor, new.epoch, new.duration, f"{incarnation}.{swaps}"),
     )
     return read(connection, name)

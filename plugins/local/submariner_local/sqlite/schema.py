@@ -16,15 +16,17 @@ APPLICATION_ID = 0x53424D52
 VERSION = 1
 """Raised with every change of the tables that an older program could not work with."""
 
-# One revision counter rises with every change. A record carries the revision of its last change; a
-# deleted one leaves a tombstone. `compacted` is the newest revision whose tombstone is forgotten.
-# `incarnation` is drawn once per file: revisions of two files are never compared.
+# `revision` rises with every change of a record, which carries the revision of its last change; a
+# deleted one leaves a tombstone, and `compacted` is the newest revision whose tombstone is
+# forgotten. `swaps` rises with every change of a lease. `incarnation` is drawn once per file: the
+# counters of two files are never compared.
 _TABLES = (
     """CREATE TABLE store (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         incarnation TEXT NOT NULL,
         revision INTEGER NOT NULL,
-        compacted INTEGER NOT NULL
+        compacted INTEGER NOT NULL,
+        swaps INTEGER NOT NULL
     ) STRICT""",
     """CREATE TABLE records (
         kind TEXT NOT NULL,
@@ -51,6 +53,11 @@ _TABLES = (
         version TEXT NOT NULL
     ) STRICT""",
 )
+
+
+RECORD_COUNTER = "SELECT incarnation, revision FROM store"
+LEASE_COUNTER = "SELECT incarnation, swaps FROM store"
+"""What tells those who watch records, or leases, that there is something for them to read."""
 
 
 def connect(path: Path, timeout: float) -> sqlite3.Connection:
@@ -85,13 +92,6 @@ def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
-
-
-def next_revision(connection: sqlite3.Connection) -> int:
-    """Raise the revision by one, inside the caller's transaction, and return it."""
-    connection.execute("UPDATE store SET revision = revision + 1")
-    (revision,) = connection.execute("SELECT revision FROM store").fetchone()
-    return int(revision)
 
 
 def _is_ready(connection: sqlite3.Connection, path: Path) -> bool:
@@ -137,6 +137,6 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
     if not _is_ready(connection, path):
         for table in _TABLES:
             connection.execute(table)
-        connection.execute("INSERT INTO store VALUES (1, ?, 0, 0)", (secrets.token_hex(8),))
+        connection.execute("INSERT INTO store VALUES (1, ?, 0, 0, 0)", (secrets.token_hex(8),))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")

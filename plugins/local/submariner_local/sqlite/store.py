@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection
 
 from submariner_core.api.lease import LeaseRecord, LeaseStore
@@ -20,14 +21,16 @@ class RecordWatch:
         self._position: records.Position | None = None
 
     async def next(self, timeout: float | None) -> tuple[Event, ...]:
-        """The next events, a Snapshot first; nothing if nothing happens for ``timeout`` s."""
-        if self._position is not None and not await self._database.changed(self._mark, timeout):
-            return ()
-        self._mark = self._database.mark
-        self._position, events = await self._database.read(
-            lambda connection: records.changes(connection, self._kinds, self._position)
-        )
-        return events
+        """The next events, a Snapshot first; nothing if none comes for ``timeout`` seconds."""
+        ends = _ends(timeout)
+        while self._position is None or await self._database.changed(self._mark, ends):
+            self._mark = self._database.mark
+            self._position, events = await self._database.read(
+                lambda connection: records.changes(connection, self._kinds, self._position)
+            )
+            if events:
+                return events
+        return ()
 
 
 class LeaseWatch:
@@ -40,16 +43,22 @@ class LeaseWatch:
         self._last: LeaseRecord | None = None
 
     async def next(self, timeout: float | None) -> tuple[LeaseRecord | None, ...]:
-        """The lease at first, then each change; nothing if none comes for ``timeout`` s."""
-        first = self._mark is None
-        if self._mark is not None and not await self._database.changed(self._mark, timeout):
-            return ()
-        self._mark = self._database.mark
-        record = await self._database.read(lambda connection: leases.read(connection, self._name))
-        if record == self._last and not first:
-            return ()
-        self._last = record
-        return (record,)
+        """The lease at first, then each change; nothing if none comes for ``timeout`` seconds."""
+        ends = _ends(timeout)
+        while self._mark is None or await self._database.changed(self._mark, ends):
+            first, self._mark = self._mark is None, self._database.mark
+            record = await self._database.read(
+                lambda connection: leases.read(connection, self._name)
+            )
+            if first or record != self._last:
+                self._last = record
+                return (record,)
+        return ()
+
+
+def _ends(timeout: float | None) -> float | None:
+    """The loop's time at which a wait of ``timeout`` seconds from now ends."""
+    return None if timeout is None else asyncio.get_running_loop().time() + timeout
 
 
 class FileTransport(Transport):
