@@ -193,7 +193,12 @@ def _routing(state: State, clusters: Mapping[str, ClusterPlan]) -> Routing:
             )
         )
     devices = {cable.path.device for cable in state.held.values() if cable.path is not None}
-    return routing(parts, own_probe if isinstance(own_probe, IPv4Address) else None, devices)
+    return routing(
+        parts,
+        own_probe if isinstance(own_probe, IPv4Address) else None,
+        devices,
+        state.site.cluster.cluster_cidr,
+    )
 
 
 def _left(one: ClusterPlan, held: Iterable[HeldCable]) -> tuple[IPNetwork, ...]:

@@ -20,6 +20,7 @@ from submariner_core.api.network import Nexthop, Route, RouteType, Rule
 
 CABLE_TABLE = 100
 ARRIVED_TABLE = 101
+MAIN_TABLE = 254
 OVERLAY_DEVICE = "vx-submariner"
 
 ARRIVED_PRIORITY = 99
@@ -88,6 +89,8 @@ def is_own_rule(rule: Rule) -> bool:
         return rule.priority == ARRIVED_PRIORITY
     if rule.table == CABLE_TABLE:
         return rule.priority == CABLE_PRIORITY
+    if rule.table == MAIN_TABLE:
+        return rule.priority == CABLE_PRIORITY and rule.incoming == OVERLAY_DEVICE
     return rule.priority == OVERLAY_ENDS_PRIORITY and rule.incoming == OVERLAY_DEVICE
 
 
@@ -95,9 +98,13 @@ def routing(
     clusters: Sequence[ClusterRouting],
     own_probe: IPv4Address | None,
     cable_devices: Collection[str],
+    own_prefixes: Collection[IPNetwork] = (),
 ) -> Routing:
     """What should be programmed. ``own_probe`` is the own health-check IP, source of own traffic.
 
+    ``own_prefixes`` are the own cluster CIDRs. They stay reachable from the overlay: what an own
+    pod sends out *over* it, the kernel forwards only if a packet coming back the same way would
+    find the pod (reverse path, with the outgoing device as the incoming one).
     A prefix that several clusters hold goes to the first: admission leaves one claimant each.
     """
     ids = nexthop_ids([cluster.cluster_id for cluster in clusters])
@@ -110,6 +117,10 @@ def routing(
     }
     rules.update(
         Rule(ARRIVED_PRIORITY, ARRIVED_TABLE, incoming=device) for device in cable_devices
+    )
+    rules.update(
+        Rule(CABLE_PRIORITY, MAIN_TABLE, destination=prefix, incoming=OVERLAY_DEVICE)
+        for prefix in own_prefixes
     )
     for cluster in clusters:
         number = ids[cluster.cluster_id]

@@ -90,6 +90,14 @@ def test_what_came_in_over_the_overlay_leaves_through_a_cable_or_not_at_all() ->
     ]
 
 
+def test_own_pods_stay_reachable_from_the_overlay_so_that_they_may_send_over_it() -> None:
+    own = IPv4Network("10.1.0.0/16")
+    back = Rule(100, 254, destination=own, incoming="vx-submariner")
+    assert back in routing([], None, (), (own,)).rules
+    assert is_own_rule(back)
+    assert not is_own_rule(Rule(100, 254, destination=own, incoming="eth0"))
+
+
 def test_no_rule_of_ours_catches_all_traffic() -> None:
     wanted = routing([west(probes=(ProbePath(IPv4Address("10.2.1.1"), FIRST),))], OWN, {"x"})
     assert all(rule.source or rule.incoming for rule in wanted.rules)
