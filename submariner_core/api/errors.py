@@ -50,10 +50,14 @@ class StaleEpoch(StoreError):
 
 
 class RecordMalformed(StoreError):
-    """A stored record is not what its kind requires; it is refused and named, the rest goes on."""
+    """A stored record is not what its kind requires; it is refused and named, the rest goes on.
+
+    The message can be printed and logged, whatever the record holds.
+    """
 
     def __init__(self, ref: object, field: str, reason: str) -> None:
         self.ref = ref
         self.field = field
         self.reason = reason
-        super().__init__(f"{ref}: {field}: {reason}")
+        text = f"{ref}: {field}: {reason}"[:1000]
+        super().__init__(text.encode("utf-8", "backslashreplace").decode("utf-8"))

@@ -62,9 +62,7 @@ _ENDPOINT: Final = _object(
         "publicIPs": _TEXTS,
     },
 )
-_LATENCY: Final = _object(
-    {}, dict.fromkeys(("last", "min", "average", "max", "stdDev"), _TEXT)
-)
+_LATENCY: Final = _object({}, dict.fromkeys(("last", "min", "average", "max", "stdDev"), _TEXT))
 _CONNECTION: Final = _object(
     {"status": _TEXT, "statusMessage": _TEXT, "endpoint": _ENDPOINT},
     {"usingIP": _TEXT, "usingNAT": _FLAG, "latencyRTT": _LATENCY},

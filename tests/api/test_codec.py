@@ -287,3 +287,10 @@ def test_a_gateway_list_holds_each_slot_and_cable_once_and_one_cluster(cluster_i
     listed = (entry, entry) if cluster_id == "east" else (entry,)
     with pytest.raises(RecordMalformed):
         decode(encode(EndpointObject(Metadata("e"), ENDPOINT, gateways=listed)))
+
+
+def test_a_name_that_cannot_be_printed_is_refused_in_words_that_can() -> None:
+    with pytest.raises(RecordMalformed) as caught:
+        decode(Record(Ref(Kind.CLUSTER, "\ud800" * 5000), {"spec": CLUSTER_SPEC}))
+    assert caught.value.field == "name"
+    assert len(str(caught.value).encode()) < 10_000

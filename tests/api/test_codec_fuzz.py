@@ -103,7 +103,7 @@ def judge(record: Record) -> None:
     else:
         assert refusal.ref == record.ref
         assert refusal.reason
-        assert len(str(refusal).encode()) < 20_000
+        assert len(str(refusal).encode()) < 10_000
 
 
 @given(kinds, st.dictionaries(st.sampled_from(["spec", "status"]), hostile | nested))
