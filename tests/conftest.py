@@ -1,7 +1,8 @@
-"""What all tests share: network namespaces of a test's own."""
+"""What all tests share: network namespaces of a test's own, and no stray event loop."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import itertools
@@ -21,6 +22,15 @@ settings.load_profile("shared")
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
+
+
+def pytest_sessionstart() -> None:
+    """No event loop but those that pytest-asyncio makes and closes.
+
+    looptime asks for the current one even in a synchronous test; before Python 3.14 that made a
+    loop which nobody closed.
+    """
+    asyncio.set_event_loop(None)
 
 
 def _enter(descriptor: int) -> None:
