@@ -73,7 +73,7 @@ async def test_counters_that_somebody_flushed_come_back(underlay):
 
 
 async def test_a_node_without_nft_has_cables_without_counts(underlay, tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", _only(tmp_path / "bin", "ip", "ping", "bridge"))
+    monkeypatch.setenv("PATH", _only(tmp_path / "bin", "ip", "ping", "sysctl"))
     east, west = await underlay.pair()
     east.ping(west.pod)
     state = await east.state(west.endpoint)

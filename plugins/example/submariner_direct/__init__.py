@@ -1,0 +1,1 @@
+"""Cables without a tunnel: the example of a third-party cable driver."""
