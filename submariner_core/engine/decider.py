@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from submariner_core.api.model import ClusterObject, EndpointObject, GatewayEntry
+from submariner_core.api.model import ClusterObject, ConnectionStatus, EndpointObject, GatewayEntry
 from submariner_core.api.transport import Snapshot
 from submariner_core.engine.clock import Clock
 from submariner_core.engine.events import (
@@ -32,6 +32,7 @@ from submariner_core.reconcile.cables import Step
 from submariner_core.reconcile.drivers import common_drivers
 from submariner_core.reconcile.gateways import Retired, gateway_list
 from submariner_core.reconcile.health import Health
+from submariner_core.reconcile.paths import Verdict
 from submariner_core.reconcile.plan import Plan, plan
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, remotes
 from submariner_core.reconcile.state import State
@@ -51,6 +52,8 @@ class Sinks:
     writes: Callable[[Sync, int], None]
     candidacy: Callable[[bool, tuple[str, ...], int], None]
     """Ready or not, the ready gateways in order, the highest epoch seen."""
+    moved: Callable[[str, str, str, int, str], None]
+    """Cluster, cable before, cable after, epoch, cause."""
     decided: Callable[[State, Plan, Sync], None]
 
 
@@ -148,15 +151,17 @@ class Decider:
         return replace(state, broker=after)
 
     def _decide(self, now: float) -> float | None:
-        answered = frozenset(
-            cable.name
+        verdicts = {
+            cable.name: _verdict(health)
             for cable in self.state.held.values()
-            if (health := self._health(cable.name)) is not None and health.answered
-        )
+            if (health := self._health(cable.name)) is not None
+        }
+        answered = frozenset(name for name, one in verdicts.items() if one is Verdict.UP)
         found, holds_until = remotes(self.state, answered, now)
         self._tell_changes(found)
         self.state = self._judge(self.state, found)
-        self.plan = decided = plan(self.state, found, now)
+        self.plan = decided = plan(self.state, found, verdicts, now)
+        self._remember_paths(decided)
         written = self._leader_writes(answered, now)
         for lane, steps in decided.steps.items():
             self._sinks.steps(lane, steps)
@@ -188,6 +193,18 @@ class Decider:
             kept[name] = self._hooks.choose_cable(endpoint, both)
         chosen = {name: one.endpoint for name, one in found.items()}
         return replace(state, vetoes=vetoes, kept_drivers=kept, chosen=chosen)
+
+    def _remember_paths(self, decided: Plan) -> None:
+        """Keep what the choice of paths goes by, and tell of those that moved."""
+        paths = {name: one.choice.memory for name, one in decided.clusters.items()}
+        for name, one in decided.clusters.items():
+            before = self.state.paths.get(name)
+            if one.choice.cause and before is not None and before.carries is not None:
+                epoch = one.remote.endpoint.epoch or 0
+                self._sinks.moved(
+                    name, before.carries, one.choice.carries or "none", epoch, one.choice.cause
+                )
+        self.state = replace(self.state, paths=paths)
 
     def _leader_writes(self, answered: frozenset[str], now: float) -> Sync:
         state = self.state
@@ -249,3 +266,10 @@ class Decider:
                 self._hooks.endpoint_updated(endpoint, before[name].spec)
         for name in before.keys() - found.keys():
             self._hooks.endpoint_removed(before[name].spec)
+
+
+_VERDICTS = {ConnectionStatus.CONNECTED: Verdict.UP, ConnectionStatus.ERROR: Verdict.DOWN}
+
+
+def _verdict(health: Health) -> Verdict:
+    return _VERDICTS.get(health.status, Verdict.UNKNOWN)

@@ -138,7 +138,12 @@ class Gateway:
         if self._broker is not None:
             self._writers[StoreName.BROKER] = self._writer("broker", self._broker)
         capabilities = {name: self._loaded.capabilities(name) for name, _ in self._drivers}
-        site = Site(local.own_cluster(settings), settings.failover.warm, capabilities)
+        site = Site(
+            local.own_cluster(settings),
+            settings.failover.warm,
+            capabilities,
+            evidence=settings.failover.evidence,
+        )
         state = State(site, broker=StoreView() if self._broker is not None else None)
         post = self._post
         self._router = Router(self._kernel, post)
@@ -155,6 +160,7 @@ class Gateway:
                 targets=self._prober.set_targets if check.enabled else lambda _: None,
                 writes=self._write,
                 candidacy=self._candidacy,
+                moved=self._moved,
                 decided=self._decided,
             ),
             self._prober.health,
@@ -242,6 +248,12 @@ class Gateway:
             leadership.active, leadership.epoch, leadership.cause
         )
         self._decider.post(Led(leadership))
+
+    def _moved(self, cluster: str, before: str, after: str, epoch: int, cause: str) -> None:
+        log.info("path-moved", cluster=cluster, before=before, after=after, cause=cause)
+        moved = Transition(_now(), f"path to {cluster}", before, after, epoch, cause)
+        self._remember(moved)
+        self._loaded.hooks.path_moved(moved)
 
     def _remember(self, transition: Transition) -> None:
         self._transitions = (*self._transitions, transition)[-KEPT_TRANSITIONS:]

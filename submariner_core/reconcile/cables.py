@@ -191,18 +191,3 @@ def steps(
             and cable.retry_at <= now
         ]
     return (*connects, *disconnects)
-
-
-def choose_carrier(
-    plan: CablePlan, held: Sequence[HeldCable], current: str | None
-) -> HeldCable | None:
-    """The cable whose path carries: the leader's, else the one that carries now, else none.
-
-    A leader whose cable is not up yet leaves the traffic where it is: make before break.
-    """
-    ready = {cable.name: cable for cable in held if cable.path is not None}
-    wanted = {want.cable.name for want in plan.cables}
-    for name in (plan.leader, current):
-        if name is not None and name in ready:
-            return ready[name]
-    return next((ready[name] for name in sorted(wanted) if name in ready), None)

@@ -13,10 +13,10 @@ from submariner_core.reconcile.cables import (
     HeldCable,
     OwnSide,
     Step,
-    choose_carrier,
     plan_cables,
     steps,
 )
+from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, underlay_addresses
 from submariner_core.reconcile.routing import ClusterRouting, ProbePath, Routing, routing
 from submariner_core.reconcile.state import State
@@ -33,6 +33,7 @@ class ClusterPlan:
     prefixes: tuple[IPNetwork, ...]
     cables: CablePlan
     carrier: HeldCable | None
+    choice: Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ class Plan:
     reasons: tuple[str, ...] = ()
 
 
-def plan(state: State, found: Mapping[str, Remote], now: float) -> Plan:
-    """The plan for ``state`` and the remotes in use.
+def plan(
+    state: State, found: Mapping[str, Remote], verdicts: Mapping[str, Verdict], now: float
+) -> Plan:
+    """The plan for ``state`` and the remotes in use; ``verdicts`` are the probes', by cable.
 
     Before the datastore has been read once nothing is known that could be acted on.
     """
@@ -85,11 +88,15 @@ def plan(state: State, found: Mapping[str, Remote], now: float) -> Plan:
         [remote.endpoint for remote in found.values()],
     )
     clusters = {
-        cluster_id: _cluster(state, own, remote, admission.admitted.get(cluster_id, ()))
+        cluster_id: _cluster(
+            state, own, remote, admission.admitted.get(cluster_id, ()), verdicts, now
+        )
         for cluster_id, remote in found.items()
     }
     todo = _steps(state, clusters, now)
     waits = [cable.retry_at for cable in state.held.values() if cable.retry_at > now]
+    choices = [one.choice.wake_at for one in clusters.values()]
+    waits += [at for at in choices if at is not None]
     carriers = {
         cluster_id: one.carrier.name for cluster_id, one in clusters.items() if one.carrier
     }
@@ -125,7 +132,12 @@ def own_side(state: State) -> OwnSide:
 
 
 def _cluster(
-    state: State, own: OwnSide, remote: Remote, prefixes: tuple[IPNetwork, ...]
+    state: State,
+    own: OwnSide,
+    remote: Remote,
+    prefixes: tuple[IPNetwork, ...],
+    verdicts: Mapping[str, Verdict],
+    now: float,
 ) -> ClusterPlan:
     cluster_id = remote.endpoint.spec.cluster_id
     veto = state.vetoes.get(cluster_id)
@@ -140,8 +152,19 @@ def _cluster(
         if cable.name in names
         or (cable.cable is not None and cable.cable.remote.cluster_id == cluster_id)
     ]
-    carrier = choose_carrier(cables, held, state.carriers.get(cluster_id))
-    return ClusterPlan(remote, prefixes, cables, carrier)
+    ready = {cable.name: cable for cable in held if cable.path is not None}
+    memory = state.paths.get(cluster_id) or Memory(carries=state.carriers.get(cluster_id))
+    choice = choose_path(
+        memory,
+        cables.leader,
+        [want.cable.name for want in cables.cables],
+        remote.endpoint.epoch,
+        {name: verdicts.get(name, Verdict.UNKNOWN) for name in ready},
+        now,
+        evidence=state.site.evidence,
+    )
+    carrier = ready.get(choice.carries) if choice.carries is not None else None
+    return ClusterPlan(remote, prefixes, cables, carrier, choice)
 
 
 def _steps(

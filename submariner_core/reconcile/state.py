@@ -11,6 +11,7 @@ from submariner_core.api.model import Cluster, EndpointObject
 from submariner_core.api.naming import IPAddress
 from submariner_core.reconcile.cables import HeldCable
 from submariner_core.reconcile.election_state import Leadership
+from submariner_core.reconcile.paths import Memory
 from submariner_core.reconcile.stores import StoreView
 
 CableKey = tuple[str, str]
@@ -24,6 +25,7 @@ LONGEST_RETRY = 30.0
 class Site:
     """What does not change while a gateway runs: its cluster, and what its drivers promise.
 
+    ``evidence``: traffic moves when probes fail, and does not wait for a new leader.
     ``reserved`` are addresses that no remote prefix may contain: underlay, stores, API server.
     """
 
@@ -31,6 +33,7 @@ class Site:
     warm: int
     capabilities: Mapping[str, Capability]
     reserved: tuple[IPAddress, ...] = ()
+    evidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class State:
     carriers: Mapping[str, str] = field(default_factory=dict)
     routing_error: str = "not programmed yet"
     chosen: Mapping[str, EndpointObject] = field(default_factory=dict)
+    paths: Mapping[str, Memory] = field(default_factory=dict)
     vetoes: Mapping[str, str] = field(default_factory=dict)
     kept_drivers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

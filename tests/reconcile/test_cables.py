@@ -20,7 +20,6 @@ from submariner_core.reconcile.cables import (
     HeldCable,
     OwnSide,
     WantedCable,
-    choose_carrier,
     plan_cables,
     steps,
 )
@@ -172,22 +171,6 @@ def test_what_failed_waits_for_its_time() -> None:
     assert steps(wanted, [failed], frozenset(), 5.0, settled=True) == (
         Connect("vxlan", wanted[0].cable),
     )
-
-
-def test_the_leaders_cable_carries_as_soon_as_it_is_up() -> None:
-    plan = plan_cables(own(), stored(1, 2))
-    chosen = choose_carrier(plan, [held(1), held(2)], held(2).name)
-    assert chosen == held(1)
-
-
-def test_traffic_stays_where_it_is_until_the_new_leaders_cable_is_up() -> None:
-    plan = plan_cables(own(), stored(2, 1))
-    assert choose_carrier(plan, [held(1)], held(1).name) == held(1)
-
-
-def test_an_old_gateways_cable_carries_on_though_it_is_in_no_list_any_more() -> None:
-    plan = plan_cables(own(), stored(3))
-    assert choose_carrier(plan, [held(1)], held(1).name) == held(1)
 
 
 wants = st.lists(st.integers(1, 5), max_size=3, unique=True)
