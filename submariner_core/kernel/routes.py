@@ -50,15 +50,15 @@ class Routes:
         True if anything changed. For many routes :meth:`reconcile` is cheaper.
         """
         route = _canonical(route)
-        if await self._stands(route):
+        if _effective(await self._like(route)).get(_key(route)) == route:
             return False
-        await self._change(route, Verb.NEW)
+        await self._put(route)
         return True
 
     async def delete(self, route: Route) -> bool:
         """Remove exactly this route. False if it was not there."""
         route = _canonical(route)
-        if not await self._stands(route):
+        if route not in await self._like(route):
             return False
         return await self._remove(route)
 
@@ -76,14 +76,15 @@ class Routes:
         strays = [route for route in routes.values() if route.table != table]
         if strays:
             raise ValueError(f"table {table} cannot hold {strays[0]}")
-        observed = {_key(route): route for route in await self.list(table)}
+        observed = await self.list(table)
+        effective = _effective(observed)
         changes = 0
         for key, route in routes.items():
-            if observed.get(key) != route:
-                await self._change(route, Verb.NEW)
+            if effective.get(key) != route:
+                await self._put(route)
                 changes += 1
-        for key, route in observed.items():
-            if key not in routes and (mine is None or mine(route)):
+        for route in observed:
+            if _key(route) not in routes and (mine is None or mine(route)):
                 changes += await self._remove(route)
         return changes
 
@@ -118,10 +119,11 @@ class Routes:
             mtu=found.get("RTA_METRICS", "RTAX_MTU") or link.get("IFLA_MTU"),
         )
 
-    async def _stands(self, route: Route) -> bool:
+    async def _like(self, route: Route) -> Sequence[Route]:
+        """The routes to the same destination, and maybe others."""
         destination = route.destination.network_address
         sieve = destination.packed if route.destination.prefixlen else b""
-        return route in await self._list(_family(destination), route.table, sieve)
+        return await self._list(_family(destination), route.table, sieve)
 
     async def _list(self, family: int, table: int, containing: bytes = b"") -> Sequence[Route]:
         found = await self._dump(family, table, containing)
@@ -152,6 +154,19 @@ class Routes:
             raise
         # the kernel's filter does not hold back cached exceptions
         return [message for message in found if message.get("RTA_TABLE") == table]
+
+    async def _put(self, route: Route) -> None:
+        try:
+            await self._change(route, Verb.NEW)
+        except KernelError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            # ours stands already, behind others that somebody put before it
+            for other in await self._like(route):
+                if other == route:
+                    break
+                if _key(other) == _key(route):
+                    await self._remove(other)
 
     async def _remove(self, route: Route) -> bool:
         try:
@@ -199,6 +214,14 @@ class Routes:
 
 def _key(route: Route) -> _Key:
     return route.destination, route.metric
+
+
+def _effective(routes: Iterable[Route]) -> dict[_Key, Route]:
+    """The first route of each destination and metric: IPv4 lets more stand behind it."""
+    first: dict[_Key, Route] = {}
+    for route in routes:
+        first.setdefault(_key(route), route)
+    return first
 
 
 def _family(address: IPAddress) -> int:

@@ -109,6 +109,23 @@ async def test_reconcile_refuses_a_route_of_another_table(kernel):
         await kernel.routes.reconcile(100, [route("10.2.0.0/16", table=254, device="lo")])
 
 
+@pytest.mark.parametrize("place", ["prepend", "append"])
+async def test_a_second_route_with_the_same_metric_does_not_stay_in_front(
+    kernel, lan, shell, writes, place
+):
+    held = route("10.2.0.0/16", device=lan, via=VIA)
+    await kernel.routes.ensure(held)
+    shell(f"ip route {place} 10.2.0.0/16 via 10.0.0.3 dev lan0 table 100 proto static")
+
+    await kernel.routes.reconcile(100, [held])
+
+    assert (await kernel.routes.list(100))[0] == held
+    writes.clear()
+    assert await kernel.routes.reconcile(100, [held]) == 0
+    assert not await kernel.routes.ensure(held)
+    assert writes == []
+
+
 async def test_only_the_very_route_is_deleted(kernel, lan):
     held = route("10.2.0.0/16", device=lan, via=VIA)
     await kernel.routes.ensure(held)
