@@ -2,7 +2,8 @@
 
 One socket for all targets, the boot clock, and the kernel's time of arrival. Misses are judged
 when a probe's time is over and not when the loop gets round to it: a round in which this process
-itself ran late is void, since replies may have come and gone unread.
+itself ran late is void, since replies may have come and gone unread. What a target sends us
+unasked (its own probes) speaks for it: see ``reconcile.health``.
 """
 
 from __future__ import annotations
@@ -16,22 +17,36 @@ from ipaddress import IPv4Address
 
 import structlog
 
-from submariner_core.observe.icmp import EchoReply, EchoSocket
+from submariner_core.observe.icmp import EchoReply, EchoRequest, EchoSocket
 from submariner_core.reconcile.health import Health, lost, patience, replied
 
 LATE = 0.05
 """Seconds by which the loop may be late before a round of judgements is void."""
+ROUND = 0.005
+"""Seconds between rounds at least, so that probes that are due together go together."""
+BUDGET = 0.03
+"""Share of one core that probing may take; beyond it, intervals widen."""
+MEASURE = 1.0
+"""Seconds over which that share is measured."""
 
 log = structlog.get_logger("submariner.probes")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to probe: ``interval`` in seconds; ``source`` as the probes' sender address."""
+    """What to probe: ``interval`` in seconds; ``source`` as the probes' sender address.
+
+    ``alarmed`` is the interval from the first miss on.
+    """
 
     address: IPv4Address
     source: IPv4Address | None
     interval: float
+    alarmed: float = 0.1
+
+    def pause(self, health: Health) -> float:
+        """Seconds between two probes now."""
+        return min(self.interval, self.alarmed) if health.misses else self.interval
 
 
 @dataclass(slots=True)
@@ -43,6 +58,8 @@ class _Probed:
     waiting: dict[int, tuple[float, float]] = field(default_factory=dict)
     """When each unanswered probe was sent, and until when it is waited for."""
     next_send: float = 0.0
+    first_missed: float = 0.0
+    """When the first of the probes missed in a row was sent."""
 
 
 class Prober:
@@ -63,10 +80,16 @@ class Prober:
         self._clock = clock
         self._probed: dict[str, _Probed] = {}
         self._by_key: dict[int, str] = {}
+        self._heard: dict[IPv4Address, float] = {}
+        self._addresses: frozenset[IPv4Address] = frozenset()
         self._keys = itertools.count(1)
         self._news = asyncio.Event()
+        self._spent = 0.0
+        self._measured = self._last = clock()
         self.void_rounds = 0
         """Rounds that were not judged because this process ran late."""
+        self.widening = 1.0
+        """By how much intervals are longer than asked for, to keep to the budget."""
 
     def set_targets(self, targets: Mapping[str, Target]) -> None:
         """Replace the targets. One whose address stays keeps its statistics."""
@@ -85,31 +108,51 @@ class Prober:
                 self._by_key[key] = name
                 self._probed[name] = _Probed(target, Health(), key)
             self._news.set()
+        self._addresses = frozenset(one.target.address for one in self._probed.values())
+        self._heard = {at: t for at, t in self._heard.items() if at in self._addresses}
 
     def health(self, name: str) -> Health | None:
         """What is known of a target, ``None`` if it is not probed."""
         known = self._probed.get(name)
         return known.health if known is not None else None
 
+    @property
+    def detection(self) -> float | None:
+        """Seconds until the fastest probed path counts as down, at most; ``None`` without any."""
+        fastest = min((one.target.interval for one in self._probed.values()), default=None)
+        return None if fastest is None else (self._misses + 1) * fastest * self.widening
+
     async def run(self) -> None:
         """Probe until cancelled."""
         socket = EchoSocket()
         loop = asyncio.get_running_loop()
-        loop.add_reader(socket.fileno(), self._read, socket)
+        loop.add_reader(socket.fileno(), self._ready, socket)
         try:
             while True:
                 due = self._due()
-                wake = self._clock() + 3600.0 if due is None else due
+                wake = self._clock() + 3600.0 if due is None else max(due, self._last + ROUND)
                 try:
                     async with asyncio.timeout(max(0.0, wake - self._clock())):
                         await self._news.wait()
                 except TimeoutError:
                     pass
                 self._news.clear()
+                began = time.thread_time()
                 self._round(socket, late=self._clock() - wake > LATE)
+                self._spend(time.thread_time() - began)
         finally:
             loop.remove_reader(socket.fileno())
             socket.close()
+
+    def _spend(self, seconds: float) -> None:
+        """Account for CPU time, and widen or narrow the intervals by what was spent."""
+        self._spent += seconds
+        self._last = self._clock()
+        elapsed = self._last - self._measured
+        if elapsed >= MEASURE:
+            share = self._spent / elapsed
+            self.widening = max(1.0, self.widening * share / BUDGET)
+            self._spent, self._measured = 0.0, self._last
 
     def _due(self) -> float | None:
         times = [one.next_send for one in self._probed.values()]
@@ -123,35 +166,55 @@ class Prober:
             self.void_rounds += 1
         for name, one in list(self._probed.items()):
             for sequence in [number for number, (_, end) in one.waiting.items() if end <= now]:
-                del one.waiting[sequence]
+                began, _ = one.waiting.pop(sequence)
                 if not late:
-                    self._settle(name, one, lost(one.health, self._misses))
+                    self._miss(name, one, began)
             if one.next_send <= now:
                 self._send(socket, name, one, now)
 
     def _send(self, socket: EchoSocket, name: str, one: _Probed, now: float) -> None:
         one.sequence += 1
-        one.next_send = max(one.next_send + one.target.interval, now + one.target.interval / 2)
-        one.waiting[one.sequence] = (now, now + patience(one.health, one.target.interval))
+        pause = one.target.pause(one.health) * self.widening
+        one.next_send = max(one.next_send + pause, now + pause / 2)
+        one.waiting[one.sequence] = (now, now + patience(one.health, pause))
         try:
-            socket.send(one.target.address, one.target.source, one.key, one.sequence)
+            socket.send(one.target.address, one.target.source, one.key, one.sequence, now)
         except OSError as error:
             # No route or no device: as good as a lost probe, judged when its time is over.
             log.debug("probe-not-sent", target=name, reason=error.strerror)
 
+    def _ready(self, socket: EchoSocket) -> None:
+        began = time.thread_time()
+        self._read(socket)
+        self._spent += time.thread_time() - began
+
     def _read(self, socket: EchoSocket) -> None:
-        for reply in socket.receive():
-            self._take(reply)
+        for packet in socket.receive():
+            if isinstance(packet, EchoReply):
+                self._take(packet)
+            else:
+                self._hear(packet)
+
+    def _hear(self, request: EchoRequest) -> None:
+        if request.source in self._addresses:
+            self._heard[request.source] = request.received
+
+    def _miss(self, name: str, one: _Probed, began: float) -> None:
+        if not one.health.misses:
+            one.first_missed = began
+            one.next_send = min(one.next_send, self._clock() + one.target.alarmed)
+        heard = self._heard.get(one.target.address)
+        receiving = heard is not None and heard > one.first_missed
+        self._settle(name, one, lost(one.health, self._misses, receiving=receiving))
 
     def _take(self, reply: EchoReply) -> None:
         name = self._by_key.get(reply.key)
         one = self._probed.get(name) if name is not None else None
         if name is None or one is None or reply.source != one.target.address:
             return
-        times = one.waiting.pop(reply.sequence, None)
-        if times is None:
-            return
-        rtt = max(0.0, reply.received - times[0])
+        # One that comes late was counted as missed, and still proves that the path carries.
+        one.waiting.pop(reply.sequence, None)
+        rtt = max(0.0, reply.received - reply.sent)
         self._settle(name, one, replied(one.health, int(rtt * 1e9)))
 
     def _settle(self, name: str, one: _Probed, health: Health) -> None:

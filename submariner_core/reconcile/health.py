@@ -16,6 +16,10 @@ WINDOW = 1000
 """Samples after which mean and deviation start over from the last two."""
 SURELY_DOWN = 30
 """Misses in a row after which a path is down though the peer's packets still arrive."""
+FALSE_ALARM = 1e-6
+"""Accepted chance that a path's usual loss alone makes it look down, per probe."""
+_LOSS = 1 / 64
+"""Gain of the usual loss: a few seconds of probes."""
 _SMOOTHING, _DEVIATION = 0.125, 0.25
 """Gains of the smoothed round-trip time and its variation (RFC 6298)."""
 
@@ -40,13 +44,17 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the probes of one target have shown. ``srtt`` and ``rttvar`` are in seconds."""
+    """What the probes of one target have shown. ``srtt`` and ``rttvar`` are in seconds.
+
+    ``loss`` is the path's usual share of lost probes, outages left out.
+    """
 
     status: ConnectionStatus = ConnectionStatus.CONNECTING
     misses: int = 0
     ever: bool = False
     srtt: float = 0.0
     rttvar: float = 0.0
+    loss: float = 0.0
     statistics: Statistics = field(default_factory=Statistics)
 
     @property
@@ -60,10 +68,22 @@ def patience(health: Health, interval: float) -> float:
     return max(interval, health.srtt + 4 * health.rttvar)
 
 
+def needed(loss: float, misses: int) -> int:
+    """Misses in a row that mean "down" on a path with this usual ``loss``, ``misses`` at least."""
+    if loss <= 0.0:
+        return misses
+    chance = math.ceil(math.log(FALSE_ALARM) / math.log(min(loss, 0.99)))
+    return min(SURELY_DOWN, max(misses, chance))
+
+
 def lost(health: Health, misses: int, *, receiving: bool = False) -> Health:
-    """After a missed probe. ``receiving``: the peer's packets still arrive over this path."""
+    """After a missed probe. ``receiving``: the peer's packets still arrive over this path.
+
+    ``misses`` in a row mean "down" on a clean path; a lossy one takes more of them, so that it is
+    not left, again and again, for what is usual there.
+    """
     count = health.misses + 1
-    down = count >= SURELY_DOWN or (count >= misses and not receiving)
+    down = count >= SURELY_DOWN or (count >= needed(health.loss, misses) and not receiving)
     status = ConnectionStatus.ERROR if down else health.status
     return replace(health, misses=count, status=status)
 
@@ -82,8 +102,18 @@ def replied(health: Health, rtt: int) -> Health:
         ever=True,
         srtt=srtt,
         rttvar=rttvar,
+        loss=_usual_loss(health),
         statistics=record(health.statistics, rtt),
     )
+
+
+def _usual_loss(health: Health) -> float:
+    """The loss after a reply that ends a row of misses; what was an outage teaches nothing."""
+    share = health.loss
+    if health.ever and health.status is not ConnectionStatus.ERROR:
+        for _ in range(health.misses):
+            share += _LOSS * (1 - share)
+    return share * (1 - _LOSS)
 
 
 def record(statistics: Statistics, rtt: int) -> Statistics:

@@ -207,7 +207,8 @@ def changes(have: Routing, want: Routing) -> tuple[Change, ...]:
     things += [
         Remove(rule)
         for rule in have.rules
-        if rule not in wanted_rules and rule.destination not in want.left
+        if rule not in wanted_rules
+        and rule.destination not in want.left
         # which devices are ours is known once every cable of an earlier process is taken over
         and not (want.left and rule.table == ARRIVED_TABLE)
     ]

@@ -17,6 +17,7 @@ from submariner_core.reconcile.health import (
     Statistics,
     lost,
     merge,
+    needed,
     patience,
     record,
     replied,
@@ -164,3 +165,33 @@ def test_the_drivers_own_error_is_kept_until_a_probe_is_answered() -> None:
 
 def test_without_a_reply_there_is_no_latency() -> None:
     assert merge(CONNECTED, "", missing(Health(), 3), TARGET)[2] is None
+
+
+def lossy(health: Health, every: int, rounds: int) -> Health:
+    """A path that loses one probe in ``every``."""
+    for _ in range(rounds):
+        health = lost(health, 3)
+        for _ in range(every - 1):
+            health = replied(health, MS)
+    return health
+
+
+def test_a_lossy_path_takes_more_misses_until_it_is_down() -> None:
+    usual = lossy(UP, every=4, rounds=60)
+    assert usual.loss == pytest.approx(0.25, abs=0.05)
+    assert needed(usual.loss, 3) == pytest.approx(10, abs=2)
+    assert missing(usual, 3).status is CONNECTED
+    assert missing(usual, needed(usual.loss, 3)).status is ERROR
+
+
+def test_a_clean_path_takes_three_misses_and_an_outage_teaches_no_loss() -> None:
+    back = replied(missing(UP, 100), MS)
+    assert back.loss == 0.0
+    assert needed(back.loss, 3) == 3
+
+
+@given(st.floats(0, 1), st.integers(1, 10))
+def test_never_fewer_misses_than_asked_and_never_more_than_surely_down(
+    loss: float, misses: int
+) -> None:
+    assert misses <= needed(loss, misses) <= SURELY_DOWN
