@@ -30,7 +30,7 @@ class LeaseRecord:
 
 
 class LeaseStore(abc.ABC):
-    """One lease. Every method raises :class:`StoreUnavailable` when the store cannot be reached."""
+    """One lease. All methods raise :class:`StoreUnavailable` when the store cannot be reached."""
 
     @abc.abstractmethod
     async def read(self) -> LeaseRecord | None:

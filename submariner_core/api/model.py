@@ -186,7 +186,7 @@ class EndpointObject:
     """A stored Endpoint.
 
     ``gateways`` is the list of its cluster's live gateways, leader first; ``None`` for an upstream
-    peer, to which nobody opens standby cables. ``claimed`` orders prefix claims: lower was earlier.
+    peer, to which nobody opens standby cables. ``claimed`` orders prefix claims, lower first.
     """
 
     meta: Metadata

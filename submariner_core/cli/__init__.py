@@ -1,0 +1,1 @@
+"""The command line: each command thin, each importing its room only when it runs."""
