@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -15,6 +16,8 @@ MAIN = 254
 CABLES = 100
 """The gateway process's table: remote prefixes through cables."""
 PRIORITY = 150
+RETURN_PRIORITY = 98
+"""Before the gateway process's own rules for what comes in over the overlay (100, 101)."""
 UPSTREAM_TABLE = 150
 """Upstream's route agent: ``from all lookup 150``; both are replaced on adoption."""
 
@@ -35,13 +38,25 @@ def steering(plan: NodePlan, source: IPv4Address | None) -> Steering:
     Any other node sends them to the gateway that carries; while there is none they end in a
     blackhole instead of leaving by the default route.
     """
+    own = [cidr for cidr in plan.cluster_cidr if isinstance(cidr, IPv4Network)]
+    back = _way_back(own) if plan.on_gateway else ()
     if plan.carries_itself:
-        own = [cidr for cidr in plan.cluster_cidr if isinstance(cidr, IPv4Network)]
         rules = [Rule(PRIORITY, CABLES, source=cidr) for cidr in own]
-        return Steering(None, rules=(*rules, Rule(PRIORITY, CABLES, incoming="lo")))
+        return Steering(None, rules=(*back, *rules, Rule(PRIORITY, CABLES, incoming="lo")))
     prefixes = [prefix for prefix in plan.remote_prefixes if isinstance(prefix, IPv4Network)]
     routes = [Route(prefix, MAIN, nexthop=NEXTHOP, source=source) for prefix in prefixes]
-    return Steering(nexthop_to(plan.carries), routes=tuple(routes))
+    return Steering(nexthop_to(plan.carries), tuple(routes), back)
+
+
+def _way_back(own: Iterable[IPv4Network]) -> tuple[Rule, ...]:
+    """Own pods are behind the CNI, even for what comes in over the overlay.
+
+    The kernel's source check asks which way a packet's sender would be reached *from the device
+    that the packet is about to leave by*. For pods of a gateway that does not carry this is the
+    overlay, where the gateway process ends everything that is for no cable: without these rules
+    not one packet of theirs would leave.
+    """
+    return tuple(Rule(RETURN_PRIORITY, MAIN, destination=cidr, incoming=DEVICE) for cidr in own)
 
 
 def nexthop_to(gateway: OverlayPeer | None) -> Nexthop:
@@ -86,4 +101,6 @@ def is_own_route(route: Route) -> bool:
 
 def is_own_rule(rule: Rule) -> bool:
     """Whether a rule is ours, or upstream's that stands in its place."""
+    if rule.priority == RETURN_PRIORITY:
+        return rule.incoming == DEVICE
     return rule.priority == PRIORITY and rule.table in {CABLES, UPSTREAM_TABLE}

@@ -27,6 +27,7 @@ SERVICES = IPv4Network("100.1.0.0/16")
 FAR = IPv4Network("10.2.0.0/16")
 FAR_POD = "10.2.0.2"
 NODES = {"worker": 1, "gw1": 2, "gw2": 3}
+PODS = {"worker": "pod", "gw1": "pod1", "gw2": "pod2"}
 SOURCES = """
 table ip seen {
   set sources {
@@ -62,7 +63,7 @@ class Site:
     def __init__(self, factory, state: Path) -> None:
         self.factory = factory
         self.state = state
-        self.name = {one: factory.create(one) for one in (*NODES, "switch", "pod", "far")}
+        self.name = {one: factory.create(one) for one in (*NODES, *PODS.values(), "switch", "far")}
         self.node = {n: OverlayPeer(n, IPv4Address(f"10.50.0.{i}")) for n, i in NODES.items()}
         self._drivers: list[KubeProxyDriver] = []
         self._underlay()
@@ -146,7 +147,8 @@ class Site:
     def far_sends_through(self, gateway: str) -> None:
         """What the far cluster's own gateway does."""
         index = NODES[gateway]
-        self.ip("far", f"route replace 10.1.0.0/16 via 172.16.{index}.1\n")
+        for prefix in (CLUSTER, SERVICES):
+            self.ip("far", f"route replace {prefix} via 172.16.{index}.1 src {FAR_POD}\n")
 
     def start(self, node: str, command: str) -> subprocess.Popen[str]:
         """A process in a node's namespace; it is killed after the test."""
@@ -181,20 +183,16 @@ class Site:
                 node, f"link set {device} down\nlink set {device} name eth0\nlink set eth0 up\n"
             )
             self.ip("switch", f"link set {port} master br0\n")
-        near, far = self.factory.link(
-            self.name["worker"], self.name["pod"], "10.1.1.1/24", "10.1.1.2/24"
-        )
-        self.ip("worker", f"link set {near} down\nlink set {near} name cni0\nlink set cni0 up\n")
-        self.ip("pod", f"link set {far} down\nlink set {far} name eth0\nlink set eth0 up\n")
-        self.ip("pod", "route add default via 10.1.1.1\n")
-        for node in ("gw1", "gw2"):
+        for node, pod in PODS.items():
             index = NODES[node]
-            self.ip(
-                node,
-                f"link add cni0 type bridge\naddr add 10.1.{index}.1/24 dev cni0\n"
-                "link set cni0 up\n",
+            near, far = self.factory.link(
+                self.name[node], self.name[pod], f"10.1.{index}.1/24", f"10.1.{index}.2/24"
             )
+            self.ip(node, f"link set {near} down\nlink set {near} name cni0\nlink set cni0 up\n")
+            self.ip(pod, f"link set {far} down\nlink set {far} name eth0\nlink set eth0 up\n")
+            self.ip(pod, f"route add default via 10.1.{index}.1\n")
         for node, index in NODES.items():
+            self.ip(node, "route add default via 10.50.0.254\n")
             for other in set(NODES.values()) - {index}:
                 self.ip(node, f"route add 10.1.{other}.0/24 via 10.50.0.{other}\n")
 
@@ -226,6 +224,23 @@ class Site:
                 "rule add iif vx-submariner unreachable priority 101\n",
             )
         self.far_sends_through("gw1")
+
+
+@pytest.fixture
+async def site(netns_factory, tmp_path: Path) -> AsyncIterator[Site]:
+    """The site, not yet programmed."""
+    site = Site(netns_factory, tmp_path)
+    try:
+        yield site
+    finally:
+        await site.close()
+
+
+def _is_telling(line: str) -> bool:
+    """Not about what marks the beginning and the end, nor about ARP on the underlay."""
+    marks = r"begin|finish|# new generation|^\[NETCONF\](Deleted|inet6? if[0-9])"
+    other = re.search(marks, line) or not line.strip()
+    return not other and ("[NEIGH]" not in line or "vx-sub" in line)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ async def test_moves_under_traffic_lose_nothing(site):
         await asyncio.sleep(0.15)
     output = await asyncio.to_thread(ping.stdout.read)
     sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) rec", output).groups())
-    assert sent > 500
+    assert sent > 100
     assert sent - received <= 1  # the last one may be on its way when ping ends
 
 

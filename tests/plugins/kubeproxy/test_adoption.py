@@ -1,0 +1,90 @@
+"""What is found on a node: upstream's leavings are taken over, damage is repaired."""
+
+from __future__ import annotations
+
+import pytest
+
+from submariner_core.api.errors import RouteError
+
+pytestmark = pytest.mark.netns
+
+
+async def test_upstreams_device_routes_and_rules_are_replaced(site):
+    site.ip(
+        "worker",
+        "link add vx-submariner type vxlan id 100 dstport 4800 remote 10.50.0.2 nolearning\n"
+        "addr add 240.50.0.1/8 dev vx-submariner\n"
+        "link set vx-submariner up\n"
+        "route add 10.2.0.0/16 via 240.50.0.2 dev vx-submariner proto 4\n"
+        "route add 10.9.0.0/16 via 240.50.0.2 dev vx-submariner proto 4\n"
+        "rule add from all lookup 150 priority 150\n"
+        "route add 10.2.0.0/16 dev eth0 table 150\n",
+    )
+    await site.apply_everywhere()
+    assert "1 received" in site.ping("pod", "10.2.0.2")
+    routes = site.run("worker", "ip route")
+    assert "10.9.0.0/16" not in routes
+    assert routes.count("10.2.0.0/16") == 1
+    assert "lookup 150" not in site.run("worker", "ip rule")
+
+
+async def test_a_device_that_somebody_deleted_is_made_again_with_its_routes(site):
+    drivers = await site.apply_everywhere()
+    site.ip("worker", "link delete vx-submariner\n")
+    with site.factory.entered(site.name["worker"]):
+        assert await drivers["worker"].repair()
+    assert "1 received" in site.ping("pod", "10.2.0.2")
+
+
+async def test_a_device_that_somebody_set_down_is_up_again_with_its_routes(site):
+    drivers = await site.apply_everywhere()
+    site.ip("worker", "link set vx-submariner down\n")
+    with site.factory.entered(site.name["worker"]):
+        assert await drivers["worker"].repair()
+    assert "1 received" in site.ping("pod", "10.2.0.2")
+
+
+async def test_a_device_that_is_gone_does_not_stop_a_move(site):
+    drivers = await site.apply_everywhere()
+    site.ip("worker", "link delete vx-submariner\n")
+    with site.factory.entered(site.name["worker"]):
+        await drivers["worker"].apply(site.plan("worker", "gw2"))
+    assert "via 240.50.0.3" in site.run("worker", "ip route get 10.2.0.2")
+
+
+async def test_a_smaller_underlay_makes_a_smaller_overlay(site):
+    drivers = await site.apply_everywhere()
+    site.ip("worker", "link set eth0 mtu 1400\n")
+    with site.factory.entered(site.name["worker"]):
+        assert await drivers["worker"].repair()
+        assert (await drivers["worker"].observe()).overlay_mtu == 1350
+
+
+async def test_a_reset_source_check_is_loosened_again(site):
+    drivers = await site.apply_everywhere()
+    site.run("worker", ["sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"])
+    with site.factory.entered(site.name["worker"]):
+        assert await drivers["worker"].repair()
+    assert site.run("worker", "sysctl -n net.ipv4.conf.eth0.rp_filter") == "2\n"
+
+
+async def test_an_address_that_no_device_has_is_named(site):
+    driver = site.driver("worker")
+    plan = site.plan("gw1")
+    with (
+        site.factory.entered(site.name["worker"]),
+        pytest.raises(RouteError, match=r"no device of this node has its address 10\.50\.0\.2"),
+    ):
+        await driver.open(plan.node, plan.cluster_cidr)
+
+
+async def test_a_part_that_fails_does_not_keep_the_others_from_their_turn(site, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    driver = site.driver("worker")
+    plan = site.plan("worker")
+    with site.factory.entered(site.name["worker"]):
+        await driver.open(plan.node, plan.cluster_cidr)
+        with pytest.raises(RouteError, match="install the package nftables"):
+            await driver.apply(plan)
+        state = await driver.observe()
+    assert [str(prefix) for prefix in state.prefixes] == ["10.2.0.0/16"]
