@@ -29,6 +29,9 @@ BUDGET = 0.03
 MEASURE = 1.0
 """Seconds over which that share is measured."""
 
+STALE = 10.0
+"""Seconds after which a reply says nothing about the path as it is now."""
+
 log = structlog.get_logger("submariner.probes")
 
 
@@ -212,9 +215,13 @@ class Prober:
         one = self._probed.get(name) if name is not None else None
         if name is None or one is None or reply.source != one.target.address:
             return
+        age = self._clock() - reply.sent
+        if not 0.0 <= age <= STALE:
+            # Also where the peer tampers with what it sends back: it may be any number, or none.
+            return
         # One that comes late was counted as missed, and still proves that the path carries.
         one.waiting.pop(reply.sequence, None)
-        rtt = max(0.0, reply.received - reply.sent)
+        rtt = min(max(0.0, reply.received - reply.sent), age)
         self._settle(name, one, replied(one.health, int(rtt * 1e9)))
 
     def _settle(self, name: str, one: _Probed, health: Health) -> None:
