@@ -226,16 +226,6 @@ class Site:
         self.far_sends_through("gw1")
 
 
-@pytest.fixture
-async def site(netns_factory, tmp_path: Path) -> AsyncIterator[Site]:
-    """The site, not yet programmed."""
-    site = Site(netns_factory, tmp_path)
-    try:
-        yield site
-    finally:
-        await site.close()
-
-
 def _is_telling(line: str) -> bool:
     """Not about what marks the beginning and the end, nor about ARP on the underlay."""
     marks = r"begin|finish|# new generation|^\[NETCONF\](Deleted|inet6? if[0-9])"
@@ -251,8 +241,3 @@ async def site(netns_factory, tmp_path: Path) -> AsyncIterator[Site]:
         yield site
     finally:
         await site.close()
-
-
-def _is_telling(line: str) -> bool:
-    marker = "begin" in line or "finish" in line or line.startswith("# new generation")
-    return bool(line.strip()) and not marker and ("[NEIGH]" not in line or "vx-sub" in line)
