@@ -23,6 +23,7 @@ from submariner_core.engine.events import (
     StoreChanged,
     StoreLost,
     StoreName,
+    Wake,
 )
 from submariner_core.engine.router import Wish
 from submariner_core.loading.facade import Hooks
@@ -78,10 +79,22 @@ class Decider:
         self._clock = clock
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._retired: Mapping[int, Retired] = {}
+        self._successor: str | None = None
+        self.draining = False
 
     def post(self, event: Event) -> None:
         """Hand in an event."""
         self._events.put_nowait(event)
+
+    def drain(self) -> None:
+        """This gateway is about to leave: it is no candidate any more."""
+        self.draining = True
+        self.post(Wake())
+
+    def favour(self, cable_name: str | None) -> None:
+        """Whom the lead is being handed to comes second in the list, and so holds cables."""
+        self._successor = cable_name
+        self.post(Wake())
 
     async def run(self) -> None:
         """Decide until cancelled."""
@@ -169,7 +182,9 @@ class Decider:
             self._sinks.wish(Wish(decided.routing, decided.carriers))
         self._sinks.targets(self._targets(decided))
         self._sinks.writes(written, self.state.leadership.epoch)
-        self._sinks.candidacy(not decided.reasons, self._order(now), self._highest_epoch())
+        self._sinks.candidacy(
+            not decided.reasons and not self.draining, self._order(now), self._highest_epoch()
+        )
         self._sinks.decided(self.state, decided, written)
         return min(
             (at for at in (holds_until, decided.wake_at, written.wake_at) if at is not None),
@@ -217,6 +232,7 @@ class Decider:
             live_gateways(state.datastore, now),
             self._retired,
             now,
+            successor=self._successor,
         )
         return sync(state, listed, answered, now)
 

@@ -32,6 +32,7 @@ from submariner_core.engine.events import (
     StoreLost,
     StoreName,
 )
+from submariner_core.engine.handover import HandOver
 from submariner_core.engine.identity import HostLock, new_identity
 from submariner_core.engine.lanes import Lanes
 from submariner_core.engine.metrics import Figures, GatewayCollector
@@ -58,6 +59,8 @@ from submariner_core.reconcile.sync import Sync
 BEAT = 1.0
 KEPT_TRANSITIONS = 20
 LOCK_PATIENCE = 10.0
+LEAVE_LIMIT = 45.0
+"""Seconds that handing over and draining may take before the process exits regardless."""
 DATASTORE_KINDS = (Kind.CLUSTER, Kind.ENDPOINT, Kind.GATEWAY, Kind.ROUTE_AGENT)
 BROKER_KINDS = (Kind.CLUSTER, Kind.ENDPOINT)
 
@@ -99,24 +102,40 @@ class Gateway:
         )
         if settings.metrics.gateway_port:
             self._server.start()
-        stop = asyncio.Event()
+        stop, hurry = asyncio.Event(), asyncio.Event()
+
+        def told() -> None:
+            (hurry if stop.is_set() else stop).set()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, told)
         log.info("starting", version=__version__, cluster=settings.cluster_id)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = self._start(group, lock)
                 await stop.wait()
                 log.info("stopping")
-                await self._elector.withdraw()
-                await self._publisher.publish()
+                await self._leave(group, hurry)
                 for task in tasks:
                     task.cancel()
         finally:
             self._server.stop()
             await self._close()
             lock.release()
+
+    async def _leave(self, group: asyncio.TaskGroup, hurry: asyncio.Event) -> None:
+        """Hand over and drain; a second signal or too long a wait ends it."""
+        leaving = group.create_task(self._hand_over.leave())
+        hurried = group.create_task(hurry.wait())
+        try:
+            await asyncio.wait(
+                {leaving, hurried}, timeout=LEAVE_LIMIT, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for task in (leaving, hurried):
+                task.cancel()
+            await asyncio.gather(leaving, hurried, return_exceptions=True)
 
     def _start(self, group: asyncio.TaskGroup, lock: HostLock) -> list[asyncio.Task[None]]:
         settings = self._settings
@@ -167,6 +186,7 @@ class Gateway:
             (check.interval, check.standby_interval),
             boot_clock,
         )
+        self._hand_over = HandOver(self._decider, self._elector, self._publisher, boot_clock)
         works = [
             self._decider.run(),
             self._elector.run(),
@@ -321,6 +341,7 @@ class Gateway:
             timestamp=int(time.time()),
             transitions=self._transitions,
             failure="; ".join(self._conflicts),
+            draining=decider.draining,
         )
 
     def _readiness(self) -> Readiness:

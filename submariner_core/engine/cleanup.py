@@ -1,0 +1,39 @@
+"""Removes what a gateway process programs beside its drivers' devices."""
+
+from __future__ import annotations
+
+from submariner_core.api.network import Route, RouteType
+from submariner_core.kernel import Kernel
+from submariner_core.reconcile.routing import (
+    ARRIVED_TABLE,
+    CABLE_TABLE,
+    is_own_nexthop,
+    is_own_rule,
+)
+
+
+def is_own_route(route: Route) -> bool:
+    """Whether a route of table 100 or 101 is the gateway's.
+
+    It makes three sorts: through one of its nexthop objects, ``unreachable``, and to single hosts
+    (health-check addresses). Whatever else stands there was put by somebody else.
+    """
+    if route.nexthop is not None:
+        return is_own_nexthop(route.nexthop)
+    whole = route.destination.max_prefixlen
+    return route.type is RouteType.UNREACHABLE or route.destination.prefixlen == whole
+
+
+async def remove_routing(kernel: Kernel) -> int:
+    """Remove the gateway's rules, routes and nexthop objects; returns how many there were.
+
+    Works in a process that made none of them. Rules go first: from then on nothing is asked of
+    the tables that are about to be emptied.
+    """
+    removed = await kernel.rules.reconcile((), is_own_rule)
+    for table in (CABLE_TABLE, ARRIVED_TABLE):
+        removed += await kernel.routes.reconcile(table, (), is_own_route)
+    for nexthop in await kernel.nexthops.list():
+        if is_own_nexthop(nexthop.id):
+            removed += await kernel.nexthops.delete(nexthop.id)
+    return removed

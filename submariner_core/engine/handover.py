@@ -1,0 +1,67 @@
+"""Hands the lead over before this gateway leaves, and waits until nobody sends to it any more.
+
+The successor's compare-and-swap of the lease is the confirmation; nobody acknowledges through a
+store. The kernel is not touched: this gateway forwards both ways until the last sender has moved.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from submariner_core.engine.campaign import Elector
+from submariner_core.engine.clock import Clock
+from submariner_core.engine.decider import Decider
+from submariner_core.engine.publisher import Publisher
+from submariner_core.engine.traffic import wait_until_quiet
+from submariner_core.reconcile.handover import successors
+
+log = structlog.get_logger("submariner.gateway")
+
+
+class HandOver:
+    """One gateway's way out of the lead."""
+
+    def __init__(
+        self, decider: Decider, elector: Elector, publisher: Publisher, clock: Clock
+    ) -> None:
+        self._decider = decider
+        self._elector = elector
+        self._publisher = publisher
+        self._clock = clock
+
+    async def give(self, to: str | None = None) -> str | None:
+        """Give the lead to ``to`` or the best standby; its host name, ``None`` if nobody took it.
+
+        Each candidate has a few seconds; a gateway that does not lead gives nothing.
+        """
+        for candidate in successors(self._decider.state, self._clock(), to):
+            if not self._elector.leadership.active:
+                return None
+            endpoint = candidate.status.local_endpoint
+            self._decider.favour(endpoint.cable_name)
+            log.info("handing-over", to=endpoint.hostname)
+            if await self._elector.hand_over(endpoint.hostname):
+                return endpoint.hostname
+            log.warning("hand-over-not-taken", by=endpoint.hostname)
+        self._decider.favour(None)
+        return None
+
+    async def leave(self) -> None:
+        """Drain: hand over if this gateway leads, then wait until what it forwards has ceased."""
+        self._decider.drain()
+        await self._publisher.publish()
+        active = self._elector.leadership.active
+        successor = await self.give() if active else None
+        if active and successor is None:
+            log.warning("no-successor", consequence="the lease is released, the data path stays")
+            await self._elector.withdraw()
+        else:
+            devices = {
+                held.path.device
+                for held in self._decider.state.held.values()
+                if held.path is not None
+            }
+            quiet = await wait_until_quiet(devices, self._clock)
+            log.info("drained", quiet=quiet, successor=successor)
+            await self._elector.withdraw()
+        await self._publisher.publish()

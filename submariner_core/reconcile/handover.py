@@ -1,0 +1,45 @@
+"""Whom to hand the lead to: the ready standby that reaches most of the other clusters."""
+
+from __future__ import annotations
+
+from submariner_core.api.model import ConnectionStatus, GatewayObject
+from submariner_core.reconcile.remotes import own_endpoint_object
+from submariner_core.reconcile.state import State
+from submariner_core.reconcile.sync import live_gateways
+
+
+def successors(state: State, now: float, wanted: str | None = None) -> tuple[GatewayObject, ...]:
+    """The gateways that may succeed this one, best first; ``wanted`` is the only one if given.
+
+    A candidate is alive, ready and not draining itself. Order: most clusters connected, then its
+    place in the list, then its name.
+    """
+    if state.own is None:
+        return ()
+    mine = state.own.endpoint.cable_name
+    current = own_endpoint_object(state)
+    listed = [e.endpoint.cable_name for e in (current.gateways or () if current else ())]
+
+    def order(gateway: GatewayObject) -> tuple[int, int, str]:
+        cable = gateway.status.local_endpoint.cable_name
+        place = listed.index(cable) if cable in listed else len(listed)
+        return -len(reached(gateway)), place, cable
+
+    found = [
+        gateway
+        for gateway in live_gateways(state.datastore, now)
+        if gateway.status.local_endpoint.cable_name != mine
+        and gateway.status.ready
+        and not gateway.status.draining
+        and wanted in (None, gateway.status.local_endpoint.hostname)
+    ]
+    return tuple(sorted(found, key=order))
+
+
+def reached(gateway: GatewayObject) -> frozenset[str]:
+    """The clusters to which a gateway has a connection that carries."""
+    return frozenset(
+        connection.endpoint.cluster_id
+        for connection in gateway.status.connections
+        if connection.status is ConnectionStatus.CONNECTED
+    )
