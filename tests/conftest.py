@@ -47,11 +47,18 @@ class Namespaces:
         self._undo = contextlib.ExitStack()
 
     def create(self, name: str) -> str:
-        """A namespace with ``lo`` up. Returns its full name, unique on this machine."""
+        """A namespace with ``lo`` up; returns its full name, unique on this machine.
+
+        IPv6 addresses are in use at once: there is no duplicate address detection.
+        """
         full = f"smt-{os.getpid()}-{next(_numbers)}-{name}"
         self._undo.callback(self._delete, full)
         self._command("ip", "netns", "add", full)
         self._command("ip", "-n", full, "link", "set", "lo", "up")
+        with self.entered(full):
+            # else addresses come into use seconds later, and notifications tell of it then
+            for scope in Path("/proc/sys/net/ipv6/conf").glob("*/accept_dad"):
+                scope.write_text("0")
         return full
 
     def link(self, a: str, b: str, a_address: str = "", b_address: str = "") -> tuple[str, str]:
