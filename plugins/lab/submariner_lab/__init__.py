@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from submariner_lab.cluster import Cluster
 from submariner_lab.errors import LabError, LabTimeout
 from submariner_lab.flow import Flow, FlowReport
-from submariner_lab.lab import Cluster, Lab
+from submariner_lab.lab import Lab
 from submariner_lab.losses import Losses
 from submariner_lab.node import Node
 from submariner_lab.reach import Protocol, Seen, Unreached

@@ -9,5 +9,5 @@ class LabError(SubmarinerError):
     """The lab cannot be built or used; the message says what is missing."""
 
 
-class LabTimeout(LabError):  # noqa: N818
+class LabTimeout(LabError):
     """A condition did not come true in time."""

@@ -9,16 +9,15 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from submariner_core.api.model import ConnectionStatus
 from submariner_lab import blueprint as drawing
 from submariner_lab import namespaces, state, topology
-from submariner_lab.blueprint import ClusterSite
+from submariner_lab.cluster import Cluster
 from submariner_lab.errors import LabError, LabTimeout
 from submariner_lab.faults import Faults
 from submariner_lab.flow import FIRST_PORT, Flow
@@ -30,27 +29,7 @@ from submariner_lab.spec import LabSpec
 from submariner_lab.store import Store
 from submariner_lab.view import View
 
-_T = TypeVar("_T")
 POLL = 0.02
-
-
-class Cluster:
-    """A cluster of a lab."""
-
-    def __init__(self, site: ClusterSite, nodes: tuple[Node, ...], store: Store) -> None:
-        self.site = site
-        self.nodes = nodes
-        self.store = store
-
-    @property
-    def name(self) -> str:
-        """The cluster id."""
-        return self.site.cluster_id
-
-    @property
-    def candidates(self) -> tuple[Node, ...]:
-        """The nodes that run a gateway."""
-        return tuple(node for node in self.nodes if node.site.candidate)
 
 
 class Lab:
@@ -63,17 +42,18 @@ class Lab:
         self._root = root
         self.folder = root / self.id
         self.blueprint = drawing.draw(self.id, self.spec)
+        self.view = View(self.folder / "watcher.out")
         self.broker = Store(self.blueprint, self.blueprint.broker, self.folder)
         self.clusters = tuple(
             Cluster(
                 site,
                 tuple(Node(self.blueprint, node, self.spec, self.folder) for node in site.nodes),
                 Store(self.blueprint, site.store, self.folder),
+                self.view,
             )
             for site in self.blueprint.clusters
         )
         self.faults = Faults(self.blueprint)
-        self.view = View(self.folder / "watcher.out")
         self._watcher = Process(
             "watcher",
             self.blueprint.wan_netns,
@@ -158,48 +138,53 @@ class Lab:
 
     # ---- what it does
 
-    def active(self, cluster: Cluster) -> Node | None:
-        """The node of the active gateway, by the cluster's own store."""
-        gateway = self.view.active(cluster.store.site.name)
-        if gateway is None:
-            return None
-        name = gateway.status.local_endpoint.hostname
-        return next((node for node in cluster.nodes if node.site.name == name), None)
-
-    def epoch(self, cluster: Cluster) -> int:
-        """The active gateway's epoch; 0 without one."""
-        gateway = self.view.active(cluster.store.site.name)
-        return 0 if gateway is None else gateway.status.epoch or 0
+    def others(self, cluster: Cluster) -> tuple[Cluster, ...]:
+        """The clusters that a cluster is connected to."""
+        return tuple(other for other in self.clusters if other is not cluster)
 
     def connected(self) -> bool:
         """Whether every cluster has an active gateway, connected to every other cluster."""
-        return all(self._connected(cluster) for cluster in self.clusters)
+        return all(cluster.connected(self.others(cluster)) for cluster in self.clusters)
 
-    def _connected(self, cluster: Cluster) -> bool:
-        gateway = self.view.active(cluster.store.site.name)
-        if gateway is None:
-            return False
-        reached = {
-            connection.endpoint.cluster_id
-            for connection in gateway.status.connections
-            if connection.status is ConnectionStatus.CONNECTED
-        }
-        return reached >= {other.name for other in self.clusters if other is not cluster}
+    async def settled(self) -> bool:
+        """Whether every cable is up and every daemon of every node is ready."""
+        return all(cluster.settled(self.others(cluster)) for cluster in self.clusters) and all(
+            [await node.ready() for node in self.nodes]
+        )
+
+    async def restore(self, timeout: float = 60.0) -> None:
+        """Undo every fault: heal, power on, start what ended; then wait until all is settled."""
+        self.faults.heal()
+        for store in self.stores:
+            if not store.process.running:
+                store.process.start()
+        for node in self.nodes:
+            if not node.alive:
+                node.power_on()
+            node.start()
+            for daemon in node.daemons:
+                daemon.thaw()
+        await self.until(self.settled, timeout, "every gateway is ready and connected")
+
+    def crashes(self) -> list[str]:
+        """Logs of daemons and stores that hold a traceback, by process name."""
+        processes = self._processes()
+        return [p.name for p in processes if "Traceback (most recent" in p.tail(10_000)]
 
     async def until(
-        self,
-        condition: Callable[[], _T | Awaitable[_T]],
-        timeout: float = 30.0,
-        what: str = "",
-    ) -> _T:
-        """The condition's first true value. Raises :class:`LabTimeout` with the ends of logs."""
+        self, condition: Callable[[], object], timeout: float = 30.0, what: str = ""
+    ) -> None:
+        """Until the condition, or what it awaits, is true.
+
+        Raises :class:`LabTimeout`, with the ends of the logs of processes that have ended.
+        """
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
             value = condition()
             if inspect.isawaitable(value):
                 value = await value
             if value:
-                return value
+                return
             if asyncio.get_running_loop().time() > deadline:
                 name = what or getattr(condition, "__name__", "the condition")
                 raise LabTimeout(f"{name}: not so after {timeout:g} s\n{self.ended()}")

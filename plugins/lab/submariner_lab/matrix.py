@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from submariner_lab.lab import Cluster, Lab
+from submariner_lab.cluster import Cluster
+from submariner_lab.lab import Lab
 from submariner_lab.node import Node
 from submariner_lab.packetfilter import POD_PORT, SERVICE_PORT
 from submariner_lab.reach import Protocol, Unreached, ask

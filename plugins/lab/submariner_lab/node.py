@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from submariner_lab import namespaces, topology
+from submariner_lab import http, namespaces, topology
 from submariner_lab.blueprint import STORE_PORT, Blueprint, Member, NodeSite
 from submariner_lab.errors import LabError
 from submariner_lab.packetfilter import POD_PORT, ruleset
@@ -72,6 +72,18 @@ class Node:
         for daemon in self.daemons:
             if not daemon.running:
                 daemon.start()
+
+    async def ready(self) -> bool:
+        """Whether every daemon says so on its /readyz."""
+        ports = {self.gateway: http.GATEWAY_PORT, self.route_agent: http.ROUTE_AGENT_PORT}
+        try:
+            for daemon in self.daemons:
+                status, _ = await http.get(self.site.netns, ports[daemon], "/readyz")
+                if status != 200:
+                    return False
+        except OSError:
+            return False
+        return True
 
     def power_off(self) -> None:
         """The link goes away and every process of the node and its pod dies, all at once."""

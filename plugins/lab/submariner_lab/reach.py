@@ -20,7 +20,7 @@ class Protocol(enum.StrEnum):
     UDP = "udp"
 
 
-class Unreached(LabError):  # noqa: N818
+class Unreached(LabError):
     """No answer came."""
 
 

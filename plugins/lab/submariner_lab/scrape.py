@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from submariner_lab import namespaces
+from submariner_lab import http
 
-GATEWAY_PORT = 32780
-TIMEOUT = 1.0
 RX, TX = "submariner_gateway_rx_bytes", "submariner_gateway_tx_bytes"
 
 
@@ -25,12 +21,12 @@ class Traffic:
     sent: int
 
 
-async def traffic(netns: str, port: int = GATEWAY_PORT) -> tuple[Traffic, ...]:
+async def traffic(netns: str) -> tuple[Traffic, ...]:
     """What the gateway in ``netns`` has moved; nothing when it does not answer."""
     try:
-        async with asyncio.timeout(TIMEOUT):
-            return parse(await _get(netns, port))
-    except (OSError, TimeoutError, ValueError):
+        status, body = await http.get(netns, http.GATEWAY_PORT, "/metrics")
+        return parse(body) if status == 200 else ()
+    except (OSError, ValueError):
         return ()
 
 
@@ -48,18 +44,3 @@ def parse(text: str) -> tuple[Traffic, ...]:
         Traffic(cluster, host, counts.get(RX, 0), counts.get(TX, 0))
         for (cluster, host), counts in sorted(found.items())
     )
-
-
-async def _get(netns: str, port: int) -> str:
-    loop = asyncio.get_running_loop()
-    with namespaces.inside(netns, lambda: socket.socket(socket.AF_INET)) as sock:
-        sock.setblocking(False)
-        await loop.sock_connect(sock, ("127.0.0.1", port))
-        await loop.sock_sendall(sock, b"GET /metrics HTTP/1.0\r\nAccept: text/plain\r\n\r\n")
-        answer = b""
-        while data := await loop.sock_recv(sock, 65536):
-            answer += data
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if b" 200 " not in head.partition(b"\r\n")[0]:
-        raise ValueError("not an answer of /metrics")
-    return body.decode()

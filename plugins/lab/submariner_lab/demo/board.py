@@ -36,11 +36,7 @@ def rows(lab: Lab, traffic: Mapping[str, Sequence[Traffic]]) -> list[Row]:
     """One line for each connection of each gateway (one for a gateway without any)."""
     found = []
     for cluster in lab.clusters:
-        active = lab.active(cluster)
-        gateways = {
-            gateway.status.local_endpoint.hostname: gateway
-            for gateway in lab.view.gateways(cluster.store.site.name)
-        }
+        active, gateways = cluster.active, cluster.gateways
         for node in cluster.candidates:
             gateway = gateways.get(node.site.name)
             found += _gateway(node, gateway, node is active, traffic.get(node.site.name, ()))
@@ -87,7 +83,7 @@ def _connection(connection: Connection, traffic: Sequence[Traffic]) -> tuple[str
 
 def table(lines: Sequence[Row], title: str) -> Table:
     """The lines on a terminal."""
-    board = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    board = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("gateway", "status", "epoch", "to", "connection"):
         board.add_column(heading, no_wrap=True)
     for heading in ("RTT", "in", "out"):

@@ -8,9 +8,8 @@ import time
 from submariner_lab.demo.finding import Finding, of_losses, of_reach
 from submariner_lab.demo.screen import Screen
 from submariner_lab.errors import LabError
-from submariner_lab.lab import Cluster, Lab
+from submariner_lab.lab import Lab
 from submariner_lab.matrix import questions, try_all
-from submariner_lab.node import Node
 from submariner_lab.reach import Protocol
 
 START = 60.0
@@ -66,8 +65,8 @@ async def _reach(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
 
 async def _fail_over(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
     here, there = lab.clusters[0], lab.clusters[1]
-    victim, epoch = _leader(lab, here), lab.epoch(here)
-    a, b = _bystander(lab, here), _bystander(lab, there)
+    victim, epoch = here.leader, here.epoch
+    a, b = here.bystander, there.bystander
     screen.step(f"1 kHz of UDP each way between the pods of {a.site.name} and {b.site.name}")
     async with lab.flow(a, b) as flow:
         screen.flow = flow
@@ -78,14 +77,14 @@ async def _fail_over(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
         victim.power_off()
 
         def taken_over() -> bool:
-            return lab.epoch(here) > epoch and lab.active(here) is not victim
+            return here.epoch > epoch and here.active is not victim
 
         await lab.until(taken_over, TAKE_OVER, "another gateway took over")
-        successor, seconds = _leader(lab, here), time.monotonic() - began
+        successor, seconds = here.leader, time.monotonic() - began
         screen.step(f"{successor.site.name} took over after {seconds:.1f} s")
         await flow.flowing(500, TAKE_OVER)
     screen.flow = None
-    change = f"{seconds:.1f} s after the power-off, epoch {epoch} -> {lab.epoch(here)}"
+    change = f"{seconds:.1f} s after the power-off, epoch {epoch} -> {here.epoch}"
     findings.append(
         Finding(f"{successor.site.name} took over from {victim.site.name}", True, change)
     )
@@ -105,16 +104,3 @@ async def _fail_over(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
         Finding("everything that is left reaches everything again", not failed, detail)
     )
     await screen.picture(lab)
-
-
-def _leader(lab: Lab, cluster: Cluster) -> Node:
-    leader = lab.active(cluster)
-    if leader is None:
-        raise LabError(f"cluster {cluster.name} has no active gateway")
-    return leader
-
-
-def _bystander(lab: Lab, cluster: Cluster) -> Node:
-    """A node to measure from: the last one that is not the active gateway."""
-    leader = _leader(lab, cluster)
-    return next((node for node in reversed(cluster.nodes) if node is not leader), leader)

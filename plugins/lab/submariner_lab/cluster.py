@@ -1,0 +1,102 @@
+"""A cluster of a lab, and what its own store says of its gateways."""
+
+from __future__ import annotations
+
+from submariner_core.api.model import ConnectionStatus, GatewayObject
+from submariner_lab.blueprint import ClusterSite
+from submariner_lab.errors import LabError
+from submariner_lab.node import Node
+from submariner_lab.store import Store
+from submariner_lab.view import View
+
+WARM = 2
+"""Gateways of a cluster that hold cables."""
+
+
+class Cluster:
+    """Its nodes, its store, and who leads it."""
+
+    def __init__(
+        self, site: ClusterSite, nodes: tuple[Node, ...], store: Store, view: View
+    ) -> None:
+        self.site = site
+        self.nodes = nodes
+        self.store = store
+        self._view = view
+
+    def __repr__(self) -> str:
+        return f"Cluster({self.name})"
+
+    @property
+    def name(self) -> str:
+        """The cluster id."""
+        return self.site.cluster_id
+
+    @property
+    def candidates(self) -> tuple[Node, ...]:
+        """The nodes that run a gateway."""
+        return tuple(node for node in self.nodes if node.site.candidate)
+
+    @property
+    def gateways(self) -> dict[str, GatewayObject]:
+        """The Gateways in its store, by host name."""
+        found = self._view.gateways(self.store.site.name)
+        return {gateway.status.local_endpoint.hostname: gateway for gateway in found}
+
+    @property
+    def active(self) -> Node | None:
+        """The active gateway's node: of the highest epoch, since a dead one's record stays."""
+        gateway = self._view.active(self.store.site.name)
+        if gateway is None:
+            return None
+        name = gateway.status.local_endpoint.hostname
+        return next((node for node in self.nodes if node.site.name == name), None)
+
+    @property
+    def leader(self) -> Node:
+        """As ``active``. Raises :class:`LabError` when there is none."""
+        node = self.active
+        if node is None:
+            raise LabError(f"cluster {self.name} has no active gateway")
+        return node
+
+    @property
+    def epoch(self) -> int:
+        """The active gateway's epoch; 0 without one."""
+        gateway = self._view.active(self.store.site.name)
+        return 0 if gateway is None else gateway.status.epoch or 0
+
+    @property
+    def bystander(self) -> Node:
+        """A node to measure from: the last one that is not the active gateway's."""
+        active = self.active
+        return next((node for node in reversed(self.nodes) if node is not active), self.nodes[-1])
+
+    def reaches(self, node: Node) -> frozenset[str]:
+        """Host names of the remote gateways that the gateway on ``node`` is connected to."""
+        gateway = self.gateways.get(node.site.name)
+        connections = gateway.status.connections if gateway else ()
+        return frozenset(
+            connection.endpoint.hostname
+            for connection in connections
+            if connection.status is ConnectionStatus.CONNECTED
+        )
+
+    def connected(self, others: tuple[Cluster, ...]) -> bool:
+        """Whether the active gateway is connected to a gateway of each other cluster."""
+        active = self.active
+        if active is None:
+            return False
+        reached = self.reaches(active)
+        return all(any(n.site.name in reached for n in other.nodes) for other in others)
+
+    def settled(self, others: tuple[Cluster, ...]) -> bool:
+        """Whether every candidate is ready and connected to just the gateways that are warm."""
+        wanted = {node.site.name for other in others for node in other.candidates[:WARM]}
+        gateways = self.gateways
+        return all(
+            node.site.name in gateways
+            and gateways[node.site.name].status.ready
+            and self.reaches(node) == wanted
+            for node in self.candidates[:WARM]
+        )

@@ -1,0 +1,55 @@
+"""The active gateway's node loses its power."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from submariner_lab import Lab
+from submariner_lab.matrix import questions, try_all
+
+pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+LIMIT = 6.0
+
+
+async def test_another_gateway_takes_over_and_the_dead_one_comes_back_as_passive(
+    lab: Lab,
+) -> None:
+    east, west = lab.clusters
+    victim, epoch = east.active, east.epoch
+    assert victim is not None
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        victim.power_off()
+        await lab.until(lambda: east.epoch > epoch, 15, "another gateway took over")
+        await flow.flowing(500, 20)
+    assert east.active is not victim
+    assert flow.report.outage < LIMIT
+    answers = await try_all(questions(lab, without=(victim,)))
+    assert [answer.failure for answer in answers if answer.failure] == []
+
+    successor, raised = east.active, east.epoch
+    victim.power_on()
+    await lab.until(lab.settled, 60, "the dead gateway is back")
+    assert (successor, raised) == (east.active, east.epoch)
+    answers = await try_all(questions(lab))
+    assert [answer.failure for answer in answers if answer.failure] == []
+
+
+async def test_both_clusters_fail_over_at_once(lab: Lab) -> None:
+    victims = [cluster.active for cluster in lab.clusters]
+    epochs = [cluster.epoch for cluster in lab.clusters]
+    east, west = lab.clusters
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        for victim in victims:
+            assert victim is not None
+            victim.power_off()
+
+        def taken_over() -> bool:
+            return all(c.epoch > e for c, e in zip(lab.clusters, epochs, strict=True))
+
+        await lab.until(taken_over, 20, "both clusters have a new active gateway")
+        await flow.flowing(500, 30)
+    assert flow.report.outage < 2 * LIMIT
+    await asyncio.sleep(0)

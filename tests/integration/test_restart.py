@@ -1,0 +1,81 @@
+"""What happens to 1,000 datagrams a second while our own processes come and go."""
+
+from __future__ import annotations
+
+import pytest
+from submariner_lab import Flow, Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
+TAKE_OVER = 15.0
+SETTLE = 40.0
+
+
+def between(lab: Lab) -> Flow:
+    """A flow between pods of nodes without a gateway."""
+    east, west = lab.clusters
+    return lab.flow(east.nodes[-1], west.nodes[-1])
+
+
+async def test_a_gateway_that_is_restarted_loses_nothing(lab: Lab) -> None:
+    node = lab.clusters[0].leader
+    async with between(lab) as flow:
+        await flow.established()
+        await node.gateway.restart(timeout=40)
+        await lab.until(lab.settled, SETTLE, "settled after the restart")
+        await flow.flowing()
+    assert flow.report.lost == 0
+
+
+async def test_a_killed_gateway_that_comes_back_leads_again_and_adopts_what_it_finds(
+    lab: Lab,
+) -> None:
+    east = lab.clusters[0]
+    node, epoch = east.leader, east.epoch
+    async with between(lab) as flow:
+        await flow.established()
+        await node.gateway.restart(kill=True)
+        await lab.until(lambda: east.epoch > epoch, TAKE_OVER, "it leads again")
+        await lab.until(lab.settled, SETTLE, "settled after the restart")
+        await flow.flowing()
+    assert (node, epoch + 1) == (east.leader, east.epoch)
+    assert flow.report.lost == 0
+
+
+async def test_a_killed_gateway_is_followed_by_the_next_without_a_lost_packet(lab: Lab) -> None:
+    east = lab.clusters[0]
+    node, epoch = east.leader, east.epoch
+    async with between(lab) as flow:
+        await flow.established()
+        node.gateway.kill()
+        await lab.until(lambda: east.epoch > epoch, TAKE_OVER, "another took over")
+        await flow.flowing(3000)
+    assert east.leader is not node
+    assert flow.report.lost == 0
+
+
+async def test_a_gateway_that_hangs_gives_way_and_returns_as_passive(lab: Lab) -> None:
+    east = lab.clusters[0]
+    node, epoch = east.leader, east.epoch
+    async with between(lab) as flow:
+        await flow.established()
+        node.gateway.freeze()
+        await lab.until(lambda: east.epoch > epoch, TAKE_OVER, "another took over")
+        successor, raised = east.leader, east.epoch
+        node.gateway.thaw()
+        await lab.until(lab.settled, SETTLE, "settled after it came to")
+        await flow.flowing(1000)
+    assert flow.report.lost == 0
+    assert (successor, raised) == (east.leader, east.epoch)
+    assert successor is not node
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["SIGTERM", "SIGKILL"])
+async def test_route_agents_that_are_restarted_lose_nothing(lab: Lab, kill: bool) -> None:
+    east = lab.clusters[0]
+    async with between(lab) as flow:
+        await flow.established()
+        for node in east.nodes:
+            await node.route_agent.restart(kill=kill)
+        await lab.until(lab.settled, SETTLE, "every route agent is ready again")
+        await flow.flowing(500)
+    assert flow.report.lost == 0
