@@ -7,12 +7,15 @@ It runs in threads of its own, so that a stuck event loop is visible from outsid
 from __future__ import annotations
 
 import json
+import socketserver
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -20,6 +23,8 @@ from submariner_core.api.errors import ConfigError
 
 STUCK_AFTER = 5.0
 """Seconds without a beat of the event loop after which the process counts as stuck."""
+
+log = structlog.get_logger("submariner.http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,13 @@ class HealthServer:
         """Listen. Raises :class:`ConfigError` when the port cannot be had."""
         handler = type("Handler", (_Handler,), {"owner": self})
         try:
-            server = ThreadingHTTPServer(self._where, handler)
+            server = _Server(self._where, handler)
         except OSError as error:
             host, port = self._where
             raise ConfigError(
                 f"metrics: cannot listen on {host}:{port}: {error.strerror}; "
                 "choose another port under metrics: or 0 for none"
             ) from error
-        server.daemon_threads = True
         self._server = server
         self._thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="http", daemon=True
@@ -90,7 +94,7 @@ class HealthServer:
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a GET of ``path``."""
         if path == "/metrics":
-            return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+            return self._scrape()
         if path == "/healthz":
             silent = time.clock_gettime(time.CLOCK_BOOTTIME) - self._beaten
             if silent > STUCK_AFTER:
@@ -101,6 +105,26 @@ class HealthServer:
             body = json.dumps({"ready": state.ready, "reasons": state.reasons}) + "\n"
             return 200 if state.ready else 503, "application/json", body.encode()
         return 404, "text/plain", b"/metrics, /healthz or /readyz\n"
+
+    def _scrape(self) -> tuple[int, str, bytes]:
+        try:
+            return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+        except Exception as error:
+            log.warning("scrape-failed", exc_info=error)
+            return 500, "text/plain", f"a collector raised {error!r}\n".encode()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        # http.server's own asks the name server who we are, and waits for it.
+        socketserver.TCPServer.server_bind(self)
+        host, self.server_port = self.server_address[:2]
+        self.server_name = str(host)
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        log.debug("client-left", client=str(client_address), reason=repr(sys.exc_info()[1]))
 
 
 class _Handler(BaseHTTPRequestHandler):

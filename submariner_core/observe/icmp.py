@@ -92,7 +92,7 @@ class EchoSocket:
         sequence: int,
         now: float,
     ) -> None:
-        """Send one request, stamped ``now``. Raises ``OSError`` when there is no way to send it."""
+        """Send one request, stamped ``now``. Raises ``OSError`` when there is no way to."""
         payload = _PAYLOAD.pack(self._secret, key, sequence, now)
         header = _HEADER.pack(_ECHO_REQUEST, 0, 0, self._ident, sequence & 0xFFFF)
         header = _HEADER.pack(

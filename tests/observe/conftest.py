@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Self
 
 import pytest
 
@@ -70,7 +71,7 @@ class Answerer:
         )
         self.requests = 0
 
-    def __enter__(self) -> Answerer:
+    def __enter__(self) -> Self:
         asyncio.get_running_loop().add_reader(self._socket, self._read)
         return self
 

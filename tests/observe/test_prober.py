@@ -84,10 +84,9 @@ async def test_a_round_in_which_this_process_was_late_is_not_judged(wire: Wire) 
     probes = Probes()
     async with running(probes.prober):
         await until(lambda: probes.said == [CONNECTED])
-        for _ in range(5):
-            before = probes.prober.void_rounds
+        for rounds in range(1, 6):
             time.sleep(0.3)  # noqa: ASYNC251 - the loop is to be blocked
-            await until(lambda: probes.prober.void_rounds > before)
+            await until(lambda least=rounds: probes.prober.void_rounds >= least)
             await until(lambda: probes.health.misses == 0)
     assert probes.said == [CONNECTED]
 
