@@ -8,15 +8,11 @@ from pathlib import Path
 
 import click
 
+from submariner_core.cli.settings_option import config_option
+
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--config",
-    "config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="SUBMARINER_CONFIG",
-    help="The YAML file; without it, upstream's environment variables are used.",
-)
+@config_option
 @click.pass_context
 def gateway(context: click.Context, config: Path | None) -> None:
     """Run this node's gateway until SIGTERM or SIGINT; the data path stays when it exits."""
@@ -31,3 +27,18 @@ def gateway(context: click.Context, config: Path | None) -> None:
     loaded = load_from(config, os.environ, roles=roles)
     configure(loaded.settings.log)
     asyncio.run(Gateway(loaded.settings, loaded).run())
+
+
+@gateway.command("hand-over")
+@click.option("--to", help="The node to lead; without it, the ready one that reaches most.")
+@config_option
+@click.pass_context
+def hand_over(context: click.Context, to: str | None, config: Path | None) -> None:
+    """Give the lead to another gateway without losing a packet. Run it where the leader runs."""
+    from submariner_core.config import load
+    from submariner_core.engine.control import ask
+
+    assert context.parent is not None
+    settings = load(config or context.parent.params["config"], os.environ)
+    answer = asyncio.run(ask(settings.state_dir, "hand-over", to=to))
+    click.echo(f"{answer['taken']} leads now, epoch {answer['epoch']}")

@@ -11,6 +11,7 @@ import click
 
 from submariner_core.cli import tables
 from submariner_core.cli.output import Column, output_option, render
+from submariner_core.cli.settings_option import config_option
 from submariner_core.cli.stores import read_store
 from submariner_core.reconcile.stores import StoreView
 
@@ -79,12 +80,7 @@ def show() -> None:
 
 def _command(name: str, help_text: str, build: Build, columns: tuple[Column, ...]) -> None:
     @show.command(name, help=help_text, short_help=help_text)
-    @click.option(
-        "--config",
-        type=click.Path(dir_okay=False, path_type=Path),
-        envvar="SUBMARINER_CONFIG",
-        help="The YAML file of a gateway or route agent of this cluster.",
-    )
+    @config_option
     @output_option
     def command(config: Path | None, output: str) -> None:
         view, cluster_id = asyncio.run(_read(config))

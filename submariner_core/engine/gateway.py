@@ -23,6 +23,7 @@ from submariner_core.config.settings import Settings
 from submariner_core.engine import local
 from submariner_core.engine.campaign import Elector
 from submariner_core.engine.clock import boot_clock
+from submariner_core.engine.control import Control
 from submariner_core.engine.decider import Decider, Sinks
 from submariner_core.engine.events import (
     Event,
@@ -196,6 +197,7 @@ class Gateway:
             self._open(),
             self._beat(),
             self._watch_kernel(),
+            Control(settings.state_dir, {"hand-over": self._hand_over.on_command}).run(),
             self._watch(StoreName.DATASTORE, self._datastore),
             *(writer.run() for writer in self._writers.values()),
             *(keep_observing(name, one, post, self._opened) for name, one in self._drivers),

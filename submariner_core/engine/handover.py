@@ -6,10 +6,14 @@ store. The kernel is not touched: this gateway forwards both ways until the last
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 
 from submariner_core.engine.campaign import Elector
 from submariner_core.engine.clock import Clock
+from submariner_core.engine.control import ControlError
 from submariner_core.engine.decider import Decider
 from submariner_core.engine.publisher import Publisher
 from submariner_core.engine.traffic import wait_until_quiet
@@ -45,6 +49,23 @@ class HandOver:
             log.warning("hand-over-not-taken", by=endpoint.hostname)
         self._decider.favour(None)
         return None
+
+    async def on_command(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``hand-over`` of the control socket: ``to`` names a host, or is missing."""
+        to = request.get("to")
+        candidates = [
+            gateway.status.local_endpoint.hostname
+            for gateway in successors(self._decider.state, self._clock())
+        ]
+        if not self._elector.leadership.active:
+            raise ControlError("this gateway does not lead: run this on the one that does")
+        if not candidates or (to is not None and to not in candidates):
+            ready = ", ".join(candidates) or "none"
+            raise ControlError(f"no gateway {to or ''} is ready to take over; ready: {ready}")
+        taken = await self.give(to)
+        if taken is None:
+            raise ControlError(f"{to or 'no candidate'} did not take the lease: this one goes on")
+        return {"taken": taken, "epoch": self._elector.leadership.epoch}
 
     async def leave(self) -> None:
         """Drain: hand over if this gateway leads, then wait until what it forwards has ceased."""
