@@ -66,6 +66,8 @@ class Site:
         self.name = {one: factory.create(one) for one in (*NODES, *PODS.values(), "switch", "far")}
         self.node = {n: OverlayPeer(n, IPv4Address(f"10.50.0.{i}")) for n, i in NODES.items()}
         self._drivers: list[KubeProxyDriver] = []
+        for node in NODES:  # its own chatter would stand between what is watched
+            self.run(node, ["sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"])
         self._underlay()
         for node in NODES:
             self._make_hostile(node)
