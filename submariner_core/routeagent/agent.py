@@ -99,6 +99,7 @@ class RouteAgent:
                 tasks = [group.create_task(work) for work in self._works(server)]
                 await stop.wait()
                 log.info("stopping")
+                await self._publisher.publish()
                 tasks += [self._agents_watch] if self._agents_watch is not None else []
                 for task in tasks:
                     task.cancel()

@@ -48,7 +48,7 @@ class Publisher:
         """Publish until cancelled; a store that is away is asked again with back-off."""
         wait = BACKOFF[0]
         while True:
-            if await self._publish():
+            if await self.publish():
                 wait = BACKOFF[0]
                 await self._news_or(PERIOD)
                 await asyncio.sleep(SETTLE)
@@ -56,7 +56,8 @@ class Publisher:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, BACKOFF[1])
 
-    async def _publish(self) -> bool:
+    async def publish(self) -> bool:
+        """Write now. False if the store did not take it."""
         self._news.clear()
         made = self._make()
         if made is None:
