@@ -52,7 +52,7 @@ class Routes:
         route = _canonical(route)
         if _effective(await self._like(route)).get(_key(route)) == route:
             return False
-        await self._put(route)
+        await self.put(route)
         return True
 
     async def delete(self, route: Route) -> bool:
@@ -60,7 +60,7 @@ class Routes:
         route = _canonical(route)
         if route not in await self._like(route):
             return False
-        return await self._remove(route)
+        return await self.remove(route)
 
     async def reconcile(
         self,
@@ -81,11 +81,11 @@ class Routes:
         changes = 0
         for key, route in routes.items():
             if effective.get(key) != route:
-                await self._put(route)
+                await self.put(route)
                 changes += 1
         for route in observed:
             if _key(route) not in routes and (mine is None or mine(route)):
-                changes += await self._remove(route)
+                changes += await self.remove(route)
         return changes
 
     async def lookup(
@@ -155,7 +155,9 @@ class Routes:
         # the kernel's filter does not hold back cached exceptions
         return [message for message in found if message.get("RTA_TABLE") == table]
 
-    async def _put(self, route: Route) -> None:
+    async def put(self, route: Route) -> None:
+        """As :meth:`ensure`, without looking first: for who has just looked at the whole table."""
+        route = _canonical(route)
         try:
             await self._change(route, Verb.NEW)
         except KernelError as error:
@@ -166,9 +168,10 @@ class Routes:
                 if other == route:
                     break
                 if _key(other) == _key(route):
-                    await self._remove(other)
+                    await self.remove(other)
 
-    async def _remove(self, route: Route) -> bool:
+    async def remove(self, route: Route) -> bool:
+        """As :meth:`delete`, without looking first."""
         try:
             await self._change(route, Verb.DELETE)
         except KernelError as error:
