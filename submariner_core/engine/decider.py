@@ -36,6 +36,7 @@ from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.paths import Verdict
 from submariner_core.reconcile.plan import Plan, plan
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, remotes
+from submariner_core.reconcile.routing import nexthop_ids
 from submariner_core.reconcile.state import State
 from submariner_core.reconcile.stores import fold, lose
 from submariner_core.reconcile.sync import Sync, live_gateways, sync
@@ -142,7 +143,7 @@ class Decider:
             case Disconnected():
                 return states.disconnected(state, event.driver, event.name, event.reason, now)
             case Routed(carriers, reason):
-                kept = state.carriers if reason else carriers
+                kept = {**state.carriers, **carriers} if reason else carriers
                 return replace(state, carriers=kept, routing_error=reason)
             case _:
                 return state
@@ -179,7 +180,8 @@ class Decider:
         for lane, steps in decided.steps.items():
             self._sinks.steps(lane, steps)
         if decided.routing is not None:
-            self._sinks.wish(Wish(decided.routing, decided.carriers))
+            ids = nexthop_ids(decided.clusters)
+            self._sinks.wish(Wish(decided.routing, decided.carriers, ids))
         self._sinks.targets(self._targets(decided))
         self._sinks.writes(written, self.state.leadership.epoch)
         self._sinks.candidacy(

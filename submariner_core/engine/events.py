@@ -89,7 +89,10 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The kernel routes so: the cable that carries to each cluster; ``reason`` if it failed."""
+    """The kernel routes so: the cable that carries to each cluster.
+
+    With a ``reason`` not all could be done: ``carriers`` has those that were, the rest stays.
+    """
 
     carriers: Mapping[str, str]
     reason: str = ""
