@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from submariner_core.api.cable import CableDriver
-from submariner_core.api.errors import SubmarinerError
+from submariner_core.api.cable import CableDriver, Path
+from submariner_core.api.errors import CableError, SubmarinerError
 from submariner_core.engine.events import Connected, ConnectFailed, Disconnected, Event
 from submariner_core.reconcile.cables import Connect, Disconnect, Step
 
@@ -55,7 +55,7 @@ class Lanes:
         try:
             async with asyncio.timeout(STEP_TIMEOUT):
                 if isinstance(step, Connect):
-                    path = await driver.connect(step.cable)
+                    path = _checked(step.driver, await driver.connect(step.cable))
                     return Connected(step.driver, step.cable, path)
                 await driver.disconnect(step.name)
                 return Disconnected(step.driver, step.name)
@@ -65,6 +65,12 @@ class Lanes:
             log.exception("driver-bug", driver=step.driver)
             reason = f"{type(error).__name__}: {error}"
         return _failure(step, reason)
+
+
+def _checked(driver: str, path: object) -> Path:
+    if not isinstance(path, Path):
+        raise CableError(f"{driver}: connect must return a Path, not {path!r}")
+    return path
 
 
 def _failure(step: Step, reason: str) -> Event:

@@ -60,14 +60,18 @@ class Publisher:
                 await self._transport.put(encode(made), None)
         except (StoreError, OSError, TimeoutError) as error:
             log.debug("gateway-not-published", reason=str(error) or "no answer")
+        except Exception:
+            log.exception("transport-bug", store="datastore")
         else:
             self._told = made
             self.writes += 1
 
 
 def _content(made: GatewayObject) -> GatewayObject:
-    """Without what changes all the time: the time-stamp and the round-trip times."""
-    connections = tuple(replace(one, latency=None) for one in made.status.connections)
+    """Without what changes all the time: time-stamp, round-trip times, numbers in messages."""
+    connections = tuple(
+        replace(one, latency=None, status_message="") for one in made.status.connections
+    )
     return GatewayObject(
         replace(made.meta, annotations={}), replace(made.status, connections=connections)
     )

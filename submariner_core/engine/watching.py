@@ -41,9 +41,12 @@ async def watch_store(
             reason = str(error)
         except (OSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
+        except Exception as error:
+            log.exception("transport-bug", store=name)
+            reason = f"{type(error).__name__}: {error}"
         if not away:
             log.warning("store-away", store=name, reason=reason)
+            lost(reason)
             away = True
-        lost(reason)
         await asyncio.sleep(wait)
         wait = min(wait * 2, BACKOFF[1])

@@ -1,0 +1,90 @@
+"""Watching a store for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+
+import pytest
+
+from submariner_core.api.codec import encode
+from submariner_core.api.transport import Event, Kind, Snapshot
+from submariner_core.engine.watching import BACKOFF, watch_store
+from submariner_core.testing import MemoryTransport
+from tests.reconcile.objects import stored_cluster
+
+pytestmark = pytest.mark.looptime
+
+
+class Watch:
+    """A watch at work, and what it told."""
+
+    def __init__(self, transport: MemoryTransport | None = None) -> None:
+        self.transport = transport or MemoryTransport()
+        self.events: list[Event] = []
+        self.lost: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(
+            watch_store(
+                "broker",
+                self.transport,
+                [Kind.CLUSTER],
+                changed=self.events.append,
+                lost=self.lost.append,
+            )
+        )
+        await asyncio.sleep(0.01)
+        yield
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_the_store_tells_is_told() -> None:
+    watch = Watch()
+    async with watch.running():
+        await watch.transport.put(encode(stored_cluster("west")), None)
+        await asyncio.sleep(0.01)
+    assert [type(event).__name__ for event in watch.events] == ["Snapshot", "Put"]
+    assert watch.lost == []
+
+
+async def test_a_store_that_is_away_at_the_start_is_watched_when_it_comes() -> None:
+    """Never again 5: a broker outage that blocks a start."""
+    watch = Watch()
+    watch.transport.store.go_away()
+    async with watch.running():
+        await asyncio.sleep(60)
+        assert watch.events == []
+        watch.transport.store.come_back()
+        await asyncio.sleep(BACKOFF[1])
+        assert [type(event) for event in watch.events] == [Snapshot]
+
+
+async def test_a_loss_is_told_once_each_time() -> None:
+    watch = Watch()
+    async with watch.running():
+        for _ in range(2):
+            watch.transport.store.go_away()
+            await asyncio.sleep(30)
+            watch.transport.store.come_back()
+            await asyncio.sleep(BACKOFF[1])
+    assert len(watch.lost) == 2
+    assert [type(event) for event in watch.events] == [Snapshot] * 3
+
+
+async def test_a_transport_with_a_bug_is_survived() -> None:
+    """Never again 10: no plugin stops the daemon."""
+
+    class Broken(MemoryTransport):
+        async def watch(self, kinds: Collection[Kind]) -> AsyncIterator[Event]:
+            raise TypeError("a bug")
+            yield
+
+    watch = Watch(Broken())
+    async with watch.running():
+        await asyncio.sleep(30)
+    assert watch.lost == ["TypeError: a bug"]
