@@ -15,6 +15,8 @@ from submariner_core.routeagent.events import Applied
 
 REPAIR = 5.0
 """Seconds between looks for what others removed, when nothing tells of it."""
+REPAIR_SHARE = 0.02
+"""The share of time that such looks may take: a node with many prefixes looks less often."""
 SETTLE = 0.2
 """Seconds after a kernel event before looking: one cause often tells several times."""
 BACKOFF = (0.5, 30.0)
@@ -79,6 +81,7 @@ class Applier:
 
     async def _turn(self) -> None:
         plan, self._due = self._plan, math.inf
+        began = self._clock()
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._carry_out(plan)
@@ -89,7 +92,8 @@ class Applier:
             again = self._wait
             self._wait = min(self._wait * 2, BACKOFF[1])
         else:
-            failure, again = "", REPAIR
+            took = self._clock() - began
+            failure, again = "", max(REPAIR, took / REPAIR_SHARE)
             self._wait = BACKOFF[0]
         self._looked = self._clock()
         self._due = min(self._due, self._looked + again)

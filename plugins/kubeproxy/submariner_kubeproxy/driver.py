@@ -51,10 +51,10 @@ class KubeProxyDriver(RouteDriver):
     async def apply(self, plan: NodePlan) -> None:
         """See the contract."""
         previous, self._plan = self._plan, plan
-        if self._is_move(previous, plan):
+        if previous is not None and _is_move(previous, plan):
             # What a failover waits for comes first; what fails here, the rest puts right.
             with contextlib.suppress(SubmarinerError):
-                await self._move(plan)
+                await self._move(previous, plan)
         await self._converge(plan)
 
     async def repair(self) -> bool:
@@ -101,20 +101,11 @@ class KubeProxyDriver(RouteDriver):
         self._plan = None
         await _each(parts)
 
-    def _is_move(self, previous: NodePlan | None, plan: NodePlan) -> bool:
-        """Whether the way alone differs: it can be changed before all else is looked at."""
-        return (
-            previous is not None
-            and self._network is not None
-            and previous.carries != plan.carries
-            and previous.remote_prefixes == plan.remote_prefixes
-        )
-
-    async def _move(self, plan: NodePlan) -> None:
-        assert self._network is not None
+    async def _move(self, previous: NodePlan, plan: NodePlan) -> None:
         if plan.carries is not None and not plan.carries_itself:
             await move(self._kernel, plan.carries)
-        await steer(self._kernel, steering(plan, self._network.cni_address))
+        if self._network is not None and previous.carries_itself != plan.carries_itself:
+            await steer(self._kernel, steering(plan, self._network.cni_address))
 
     async def _converge(self, plan: NodePlan) -> bool:
         """Make all of it so; a part that fails does not keep the others from their turn."""
@@ -169,6 +160,12 @@ class KubeProxyDriver(RouteDriver):
                 f"node {peer.hostname}: {peer.address} differs from another node's address in "
                 "the first octet only; the overlay cannot tell them apart"
             )
+
+
+def _is_move(previous: NodePlan, plan: NodePlan) -> bool:
+    """Whether the way alone differs: it can be changed before all else is looked at."""
+    same = previous.remote_prefixes == plan.remote_prefixes
+    return same and previous.carries != plan.carries
 
 
 async def _each(parts: Iterable[Part]) -> bool:
