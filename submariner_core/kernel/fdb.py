@@ -10,6 +10,7 @@ from socket import AF_BRIDGE
 from submariner_core.api.network import ForwardingEntry
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
+from submariner_core.kernel.message import Message
 from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
 
 FLOOD = "00:00:00:00:00:00"
@@ -41,18 +42,8 @@ class ForwardingTable:
             name=f"forwarding entries of {device}",
             containing=containing,
         )
-        return tuple(
-            ForwardingEntry(
-                device,
-                message.get("NDA_LLADDR"),
-                ip_address(message.get("NDA_DST")),
-                message.get("NDA_PORT"),
-            )
-            for message in messages
-            if message["ifindex"] == found["index"]
-            and message["state"] & _STATIC
-            and message.get("NDA_DST")
-        )
+        mine = (message for message in messages if message["ifindex"] == found["index"])
+        return tuple(entry for message in mine if (entry := _entry(device, message)))
 
     async def ensure(self, entry: ForwardingEntry) -> bool:
         """Add the entry; a unicast MAC's destination is replaced. True if anything changed."""
@@ -83,8 +74,19 @@ class ForwardingTable:
         return changes
 
     async def _stands(self, entry: ForwardingEntry) -> bool:
-        packed = bytes.fromhex(entry.mac.replace(":", ""))
-        return entry in await self._list(entry.device, packed)
+        if entry.mac == FLOOD:
+            return entry in await self._list(entry.device, entry.destination.packed)
+        # Asked for by its MAC: a listing would cost as much as the table is long.
+        found = await self._devices.find(entry.device)
+        if found is None:
+            return False
+        message = await self._netlink.get(
+            Noun.NEIGHBOUR,
+            {"family": AF_BRIDGE, "ifindex": found["index"], "flags": _SELF},
+            [("NDA_LLADDR", entry.mac)],
+            name=f"forwarding entry {entry.mac} on {entry.device}",
+        )
+        return message is not None and _entry(entry.device, message) == entry
 
     async def _canonical(
         self, device: str, entries: Iterable[ForwardingEntry]
@@ -129,3 +131,12 @@ class ForwardingTable:
         await self._netlink.change(
             Noun.NEIGHBOUR, verb, fields, attributes, mode=mode, name=name, action=action
         )
+
+
+def _entry(device: str, message: Message) -> ForwardingEntry | None:
+    """The entry, if it is static and leads to a VTEP."""
+    destination = message.get("NDA_DST")
+    if not message["state"] & _STATIC or not destination:
+        return None
+    mac, port = message.get("NDA_LLADDR"), message.get("NDA_PORT")
+    return ForwardingEntry(device, mac, ip_address(destination), port)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
 
+from submariner_core.api.naming import IPAddress
 from submariner_core.api.network import Neighbour
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
@@ -59,13 +60,23 @@ class Neighbours:
         return changes
 
     async def _stands(self, neighbour: Neighbour) -> bool:
-        neighbour = _canonical(neighbour)
-        packed = neighbour.address.packed
-        return neighbour in await self._list(neighbour.device, _PERMANENT, packed)
+        # Asked for by its address: a listing would cost as much as the table is long.
+        found = await self._devices.find(neighbour.device)
+        if found is None:
+            return False
+        message = await self._netlink.get(
+            Noun.NEIGHBOUR,
+            {"family": _family(neighbour.address), "ifindex": found["index"]},
+            [("NDA_DST", str(neighbour.address))],
+            name=f"neighbour {neighbour.address} on {neighbour.device}",
+        )
+        return (
+            message is not None
+            and bool(message["state"] & _PERMANENT)
+            and message.get("NDA_LLADDR") == neighbour.mac.lower()
+        )
 
-    async def _list(
-        self, device: str, states: int, containing: bytes = b""
-    ) -> tuple[Neighbour, ...]:
+    async def _list(self, device: str, states: int) -> tuple[Neighbour, ...]:
         found = await self._devices.find(device)
         if found is None:
             return ()
@@ -76,7 +87,6 @@ class Neighbours:
                 {"family": family},
                 [("NDA_IFINDEX", found["index"])],
                 name=f"neighbours on {device}",
-                containing=containing,
             )
             entries += (
                 Neighbour(device, ip_address(message.get("NDA_DST")), message.get("NDA_LLADDR"))
@@ -101,7 +111,7 @@ class Neighbours:
         if verb is Verb.NEW:
             attributes.append(("NDA_LLADDR", neighbour.mac))
         fields = {
-            "family": AF_INET if neighbour.address.version == 4 else AF_INET6,
+            "family": _family(neighbour.address),
             "ifindex": await self._devices.index(neighbour.device, name, action),
             "state": _PERMANENT if verb is Verb.NEW else 0,
         }
@@ -109,6 +119,10 @@ class Neighbours:
         await self._netlink.change(
             Noun.NEIGHBOUR, verb, fields, attributes, mode=mode, name=name, action=action
         )
+
+
+def _family(address: IPAddress) -> int:
+    return AF_INET if address.version == 4 else AF_INET6
 
 
 def _canonical(neighbour: Neighbour) -> Neighbour:
