@@ -26,7 +26,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._document: list[expressions.Object] | None = None
+        self._counted: tuple[object, ...] = ()
 
     async def ensure(self, own_port: int, peers: Collection[Peer]) -> None:
         """Count for these peers; what was counted before is kept.
@@ -35,15 +35,15 @@ class Counters:
         once cost few replacements of the table.
         """
         async with self._lock:
-            document = table(own_port, peers)
-            if document == self._document:
+            wanted = (own_port, *peers)
+            if wanted == self._counted:
                 return
             try:
-                await nft.replace_table(FAMILY, TABLE, document)
+                await nft.replace_table(FAMILY, TABLE, table(own_port, peers))
             except KernelError as error:
                 log.warning("bytes are not counted", error=str(error))
             else:
-                self._document = document
+                self._counted = wanted
 
     async def read(self, own_port: int, peers: Collection[Peer]) -> Mapping[str, int]:
         """Bytes by the name of each counter, without those that cannot be read.
@@ -58,14 +58,14 @@ class Counters:
             log.warning("byte counters cannot be read", error=str(error))
             return {}
         if not counted:
-            self._document = None
+            self._counted = ()
             await self.ensure(own_port, peers)
         return {name: octets for name, (_, octets) in counted.items()}
 
     async def remove(self) -> None:
         """Remove the table."""
         async with self._lock:
-            self._document = None
+            self._counted = ()
             await nft.delete_table(FAMILY, TABLE)
 
 

@@ -37,6 +37,7 @@ class VxlanDriver(CableDriver):
         self._counters = Counters()
         self._roster = Roster(state_dir)
         self._lock = asyncio.Lock()
+        self._connecting = 0
         self._private_ip: IPv4Address | None = None
         self._loaded: dict[str, Peer] | None = None
 
@@ -65,22 +66,16 @@ class VxlanDriver(CableDriver):
         if self._private_ip is None:
             raise CableError(f"cable {cable.name!r}: vxlan is not open yet: call open first")
         peer = peer_of(cable)
-        async with self._lock:
-            check_distinct(peer, self._private_ip, self._peers.values())
-            link, port = await find_device(self._kernel)
-            # A name stands before its entries and an old address until the new one's do, so
-            # that whatever a crash leaves can be named, and is made right by the next connect.
-            before = self._peers.get(peer.name)
-            if before is None:
-                self._roster.save((*self._peers.values(), peer))
-                self._peers[peer.name] = peer
-            await self._entries.install(peer, port)
-            if before is not None and before != peer:
-                others = [other for other in self._peers.values() if other.name != peer.name]
-                await self._entries.remove(before, (*others, peer), port)
-                self._roster.save((*others, peer))
-                self._peers[peer.name] = peer
-        await self._counters.ensure(port, self._peers.values())
+        self._connecting += 1
+        try:
+            async with self._lock:
+                check_distinct(peer, self._private_ip, self._peers.values())
+                link, port = await find_device(self._kernel)
+                await self._make(peer, port)
+        finally:
+            self._connecting -= 1
+        if not self._connecting:  # the last of many that come at once counts for all
+            await self._counters.ensure(port, self._peers.values())
         return Path(DEVICE, peer.vtep, link.mtu)
 
     async def disconnect(self, cable_name: str) -> None:
@@ -107,6 +102,7 @@ class VxlanDriver(CableDriver):
             counted: Mapping[str, int] = {}
             if link is not None and link.vxlan is not None:
                 await self._entries.learn(peers, link.vxlan.port)
+                await self._counters.ensure(link.vxlan.port, peers)
                 counted = await self._counters.read(link.vxlan.port, peers)
             held = await self._kernel.neighbours.list(DEVICE)
             entries = await self._kernel.fdb.list(DEVICE)
@@ -132,6 +128,22 @@ class VxlanDriver(CableDriver):
             self._roster.erase()
             self._loaded = {}
             self._private_ip = None
+
+    async def _make(self, peer: Peer, port: int) -> None:
+        """Name it before its entries are made, and keep an old address until the new one works.
+
+        So whatever a crash leaves behind has a name, and the next connect makes it right.
+        """
+        before = self._peers.get(peer.name)
+        if before is None:
+            self._roster.save((*self._peers.values(), peer))
+            self._peers[peer.name] = peer
+        await self._entries.install(peer, port)
+        if before is not None and before != peer:
+            others = [other for other in self._peers.values() if other.name != peer.name]
+            await self._entries.remove(before, (*others, peer), port)
+            self._roster.save((*others, peer))
+            self._peers[peer.name] = peer
 
     def _port(self, local: LocalGateway) -> int:
         first = local.endpoint.backend == NAME

@@ -64,10 +64,11 @@ def _is_unicast(address: IPv4Address) -> bool:
 
 def check_distinct(peer: Peer, local: IPv4Address, others: Iterable[Peer]) -> None:
     """Raise :class:`CableError` when somebody else has the peer's tunnel address."""
-    if peer.vtep == tunnel_address(local, CABLE_OCTET).ip:
+    if _suffix(peer.private_ip) == _suffix(local):
         rival = f"this gateway ({local})"
     else:
-        taken = [p for p in others if p.name != peer.name and p.vtep == peer.vtep]
+        suffix = _suffix(peer.private_ip)
+        taken = [p for p in others if p.name != peer.name and _suffix(p.private_ip) == suffix]
         if not taken:
             return
         rival = f"cable {taken[0].name!r} ({taken[0].private_ip})"
@@ -76,6 +77,11 @@ def check_distinct(peer: Peer, local: IPv4Address, others: Iterable[Peer]) -> No
         f"{peer.vtep}, derived from the last three octets of the private IP: give one gateway "
         "another private IP, or use another cable driver for this pair"
     )
+
+
+def _suffix(address: IPv4Address) -> int:
+    """The last three octets: all of an address that its tunnel address keeps."""
+    return int(address) & 0x00FFFFFF
 
 
 def neighbours(peer: Peer) -> tuple[Neighbour, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from submariner_core.api.errors import CableError
 from submariner_vxlan.peer import Peer
 
 log = structlog.get_logger("submariner.vxlan")
@@ -21,18 +22,23 @@ class Roster:
         self._file = state_dir / "cables.json"
 
     def load(self) -> tuple[Peer, ...]:
-        """The peers written last; none if there is no file, or it cannot be understood."""
+        """The peers written last; none if there is no file, or it cannot be understood.
+
+        Raises :class:`CableError` for a file that cannot be read.
+        """
         try:
             entries = json.loads(self._file.read_text())
             return tuple(_peer(entry) for entry in entries)
         except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise _unusable(self._file, "read", error) from error
         except (ValueError, TypeError, KeyError) as error:
             log.warning("cables.json not understood", file=str(self._file), error=repr(error))
             return ()
 
     def save(self, peers: Iterable[Peer]) -> None:
-        """Replace the file."""
+        """Replace the file. Raises :class:`CableError` where the folder cannot be written."""
         entries = [
             {
                 "name": peer.name,
@@ -43,15 +49,25 @@ class Roster:
             }
             for peer in peers
         ]
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self._file.with_suffix(".new")
-        new.write_text(json.dumps(entries, indent=1) + "\n")
-        new.replace(self._file)
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new.write_text(json.dumps(entries) + "\n")
+            new.replace(self._file)
+        except OSError as error:
+            raise _unusable(new, "written", error) from error
 
     def erase(self) -> None:
         """Remove the file, and what a crash may have left beside it."""
         self._file.unlink(missing_ok=True)
         self._file.with_suffix(".new").unlink(missing_ok=True)
+
+
+def _unusable(file: Path, action: str, error: OSError) -> CableError:
+    return CableError(
+        f"{file}: it cannot be {action} ({error.strerror}): "
+        "give the gateway a state_dir that it can read and write"
+    )
 
 
 def _peer(entry: dict[str, object]) -> Peer:

@@ -8,7 +8,7 @@ from submariner_core.api.cable import CableState
 from submariner_core.api.model import ConnectionStatus
 from submariner_core.api.network import ForwardingEntry, Link, Neighbour
 from submariner_vxlan.counters import received, sent
-from submariner_vxlan.peer import DEVICE, EVERYONE, Peer, belongs, forwarding, neighbours
+from submariner_vxlan.peer import DEVICE, EVERYONE, Peer, forwarding, neighbours
 
 AWAITS_ARP = "the peer's MAC is not known yet: packets to it go to every upstream peer"
 
@@ -24,9 +24,11 @@ def states(
 
     ``connected`` means that all its entries are there; whether packets pass, probes tell.
     """
+    present: frozenset[Neighbour | ForwardingEntry] = frozenset((*held, *entries))
+    resolved = {entry.destination for entry in entries if entry.mac != EVERYONE}
     for peer in peers:
-        problem = _problem(peer, link, held, entries)
-        note = AWAITS_ARP if _awaits_arp(peer, entries) else ""
+        problem = _problem(peer, link, present)
+        note = "" if peer.ours or peer.address in resolved else AWAITS_ARP
         yield CableState(
             peer.name,
             ConnectionStatus.ERROR if problem else ConnectionStatus.CONNECTED,
@@ -41,27 +43,19 @@ def states(
 
 
 def _problem(
-    peer: Peer,
-    link: Link | None,
-    held: Collection[Neighbour],
-    entries: Collection[ForwardingEntry],
+    peer: Peer, link: Link | None, present: Collection[Neighbour | ForwardingEntry]
 ) -> str:
     if link is None or link.vxlan is None:
         return f"device {DEVICE} is missing"
     if not link.up:
         return f"device {DEVICE} is down"
-    missing: list[Neighbour | ForwardingEntry] = [n for n in neighbours(peer) if n not in held]
-    missing += [f for f in forwarding(peer, link.vxlan.port, {}) if f not in entries]
-    return "; ".join(f"entry missing: {entry}" for entry in missing)
-
-
-def _awaits_arp(peer: Peer, entries: Iterable[ForwardingEntry]) -> bool:
-    return not peer.ours and not any(
-        entry.mac != EVERYONE for entry in entries if entry.destination == peer.address
-    )
+    wanted = (*neighbours(peer), *forwarding(peer, link.vxlan.port, {}))
+    return "; ".join(f"entry missing: {entry}" for entry in wanted if entry not in present)
 
 
 def _unknown(
     peers: Collection[Peer], entries: Iterable[ForwardingEntry]
 ) -> Iterator[ForwardingEntry]:
-    return (e for e in entries if not any(belongs(e, peer) for peer in peers))
+    addresses = {peer.address for peer in peers}
+    macs = {peer.fixed_mac for peer in peers}
+    return (e for e in entries if e.destination not in addresses and e.mac not in macs)
