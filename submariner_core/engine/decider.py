@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from submariner_core.api.model import ClusterObject, ConnectionStatus, EndpointObject, GatewayEntry
+from submariner_core.api.model import ClusterObject, EndpointObject, GatewayEntry
 from submariner_core.api.transport import Snapshot
 from submariner_core.engine.clock import Clock
 from submariner_core.engine.events import (
@@ -33,7 +33,7 @@ from submariner_core.reconcile.cables import Step
 from submariner_core.reconcile.drivers import common_drivers
 from submariner_core.reconcile.gateways import Retired, gateway_list
 from submariner_core.reconcile.health import Health
-from submariner_core.reconcile.paths import Verdict
+from submariner_core.reconcile.paths import Verdict, verdict_of
 from submariner_core.reconcile.plan import Plan, plan
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, remotes
 from submariner_core.reconcile.routing import nexthop_ids
@@ -166,7 +166,7 @@ class Decider:
 
     def _decide(self, now: float) -> float | None:
         verdicts = {
-            cable.name: _verdict(health)
+            cable.name: verdict_of(health.status)
             for cable in self.state.held.values()
             if (health := self._health(cable.name)) is not None
         }
@@ -284,10 +284,3 @@ class Decider:
                 self._hooks.endpoint_updated(endpoint, before[name].spec)
         for name in before.keys() - found.keys():
             self._hooks.endpoint_removed(before[name].spec)
-
-
-_VERDICTS = {ConnectionStatus.CONNECTED: Verdict.UP, ConnectionStatus.ERROR: Verdict.DOWN}
-
-
-def _verdict(health: Health) -> Verdict:
-    return _VERDICTS.get(health.status, Verdict.UNKNOWN)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 
 from submariner_core.api.model import Endpoint, EndpointObject
-from submariner_core.api.naming import SLOTS, IPAddress, IPNetwork
+from submariner_core.api.naming import OVERLAY_OCTET, SLOTS, IPAddress, IPNetwork, tunnel_address
 from submariner_core.api.route import NodePlan, OverlayPeer
 from submariner_core.api.transport import Kind, Ref
 from submariner_core.reconcile.admission import OwnNetwork, Refusal, admit
 from submariner_core.reconcile.endpoints import choose_endpoint
+from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
 from submariner_core.reconcile.remotes import cluster_object, holds, underlay_addresses
 from submariner_core.reconcile.stores import StoreView
 
@@ -19,7 +21,8 @@ from submariner_core.reconcile.stores import StoreView
 class NodeSite:
     """What does not change while a route agent runs: its node and its cluster's ranges.
 
-    ``reserved`` are addresses that no remote prefix may contain.
+    ``reserved`` are addresses that no remote prefix may contain. ``evidence``: the node leaves a
+    gateway that does not answer its probes, and does not wait for a new leader.
     """
 
     cluster_id: str
@@ -28,6 +31,7 @@ class NodeSite:
     service_cidr: tuple[IPNetwork, ...]
     global_cidr: tuple[IPNetwork, ...] = ()
     reserved: tuple[IPAddress, ...] = ()
+    evidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class NodeView:
 
     ``store`` has Clusters, Endpoints and Gateways, ``agents`` RouteAgents (read on gateway nodes
     only). ``chosen`` is what the last decision used of each cluster. ``silent`` are cable names
-    of remote endpoints that do not answer this node's probes.
+    of remote endpoints that do not answer this node's probes; ``verdicts`` what its probes say of
+    the own cluster's gateways, by host name; ``path`` what the last choice among them was.
     """
 
     site: NodeSite
@@ -44,6 +49,8 @@ class NodeView:
     agents: StoreView = field(default_factory=StoreView)
     chosen: Mapping[str, EndpointObject] = field(default_factory=dict)
     silent: frozenset[str] = frozenset()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    path: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class NodeDecision:
 
     ``chosen`` is the Endpoint in use of each cluster, the own one included; ``remotes`` those of
     other clusters that are admitted. ``wake_at`` is when (boot clock) to decide again though
-    nothing may have happened.
+    nothing may have happened; ``cause`` is why what carries changed, if it did.
     """
 
     plan: NodePlan | None
@@ -60,6 +67,8 @@ class NodeDecision:
     remotes: tuple[EndpointObject, ...] = ()
     refused: tuple[Refusal, ...] = ()
     wake_at: float | None = None
+    path: Memory = field(default_factory=Memory)
+    cause: str = ""
 
 
 def decide(view: NodeView, now: float) -> NodeDecision:
@@ -69,12 +78,12 @@ def decide(view: NodeView, now: float) -> NodeDecision:
     earlier process programmed stays as it is until then.
     """
     if not view.store.seen:
-        return NodeDecision(None)
+        return NodeDecision(None, path=view.path)
     site = view.site
     chosen, wake_at = endpoints_in_use(view, now)
     own = chosen.get(site.cluster_id)
     if own is None and site.cluster_id not in view.chosen:
-        return NodeDecision(None, chosen, wake_at=wake_at)
+        return NodeDecision(None, chosen, wake_at=wake_at, path=view.path)
     remotes = tuple(
         endpoint
         for cluster_id, endpoint in sorted(chosen.items())
@@ -83,11 +92,12 @@ def decide(view: NodeView, now: float) -> NodeDecision:
     admission = admit(_own_network(view), remotes)
     gateways = gateways_of(own)
     on_gateway = is_gateway(view, gateways)
+    choice = choose_gateway(view, gateways, own.epoch if own is not None else None, now)
     plan = NodePlan(
         node=site.node,
         on_gateway=on_gateway,
         gateways=gateways,
-        carries=choose_carry(gateways),
+        carries=next((one for one in gateways if one.hostname == choice.carries), None),
         remote_prefixes=tuple(p for prefixes in admission.admitted.values() for p in prefixes),
         cluster_cidr=site.cluster_cidr,
         service_cidr=site.service_cidr,
@@ -96,12 +106,33 @@ def decide(view: NodeView, now: float) -> NodeDecision:
     )
     # An own Endpoint that is past its hold is still remembered: the node has had a plan.
     remembered = {site.cluster_id: view.chosen[site.cluster_id]} if own is None else {}
-    return NodeDecision(plan, {**remembered, **chosen}, remotes, admission.refused, wake_at)
+    return NodeDecision(
+        plan,
+        {**remembered, **chosen},
+        remotes,
+        admission.refused,
+        min((at for at in (wake_at, choice.wake_at) if at is not None), default=None),
+        choice.memory,
+        choice.cause,
+    )
 
 
-def choose_carry(gateways: Sequence[OverlayPeer]) -> OverlayPeer | None:
-    """The gateway to send through: the leader, who stands first."""
-    return gateways[0] if gateways else None
+def choose_gateway(
+    view: NodeView, gateways: Sequence[OverlayPeer], epoch: int | None, now: float
+) -> Choice:
+    """The gateway to send through: the leader, who stands first, unless evidence speaks against.
+
+    A gateway node has no doubts of itself.
+    """
+    names = [one.hostname for one in gateways]
+    verdicts = {
+        one.hostname: Verdict.UP
+        if one.address == view.site.node.address
+        else view.verdicts.get(one.hostname, Verdict.UNKNOWN)
+        for one in gateways
+    }
+    leader = names[0] if names else None
+    return choose_path(view.path, leader, names, epoch, verdicts, now, evidence=view.site.evidence)
 
 
 def endpoints_in_use(
@@ -150,6 +181,22 @@ def is_gateway(view: NodeView, gateways: Iterable[OverlayPeer]) -> bool:
     own = (gateway.status.local_endpoint for gateway in view.store.gateways())
     names = {one.hostname for one in own} | {one.hostname for one in gateways}
     return node.hostname in names or any(one.address == node.address for one in gateways)
+
+
+def overlay_probes(decision: NodeDecision) -> Mapping[str, tuple[IPv4Address, bool]]:
+    """Each other gateway's address on the overlay by host name, and whether it carries."""
+    plan = decision.plan
+    if plan is None:
+        return {}
+    carries = plan.carries.hostname if plan.carries is not None else None
+    return {
+        one.hostname: (
+            tunnel_address(one.address, OVERLAY_OCTET).ip,
+            one.hostname == carries,
+        )
+        for one in plan.gateways
+        if isinstance(one.address, IPv4Address) and one.address != plan.node.address
+    }
 
 
 def _peers(view: NodeView) -> tuple[OverlayPeer, ...]:

@@ -13,6 +13,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from submariner_core.api.model import ConnectionStatus
+
 CLEAN = 10.0
 """Seconds for which the leader must answer before traffic returns to it; doubled by each move."""
 CLEAN_LONGEST = 300.0
@@ -26,6 +28,14 @@ class Verdict(enum.Enum):
     UP = "up"
     DOWN = "down"
     UNKNOWN = "unknown"
+
+
+_VERDICTS = {ConnectionStatus.CONNECTED: Verdict.UP, ConnectionStatus.ERROR: Verdict.DOWN}
+
+
+def verdict_of(status: ConnectionStatus) -> Verdict:
+    """The verdict on a path whose probes show ``status``."""
+    return _VERDICTS.get(status, Verdict.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

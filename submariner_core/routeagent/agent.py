@@ -25,10 +25,10 @@ from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober, Target
 from submariner_core.reconcile.health import Health
-from submariner_core.reconcile.node import NodeDecision
+from submariner_core.reconcile.node import NodeDecision, overlay_probes
 from submariner_core.reconcile.node_status import route_agent_object
 from submariner_core.routeagent.applier import Applier
-from submariner_core.routeagent.decider import Decider
+from submariner_core.routeagent.decider import Decider, gateway_target
 from submariner_core.routeagent.events import (
     Applied,
     ProbeChanged,
@@ -73,6 +73,7 @@ class RouteAgent:
         self._told: NodePlan | None = None
         self._transitions: tuple[Transition, ...] = ()
         self._moves = 0
+        self._cause = ""
 
     async def run(self) -> None:
         """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
@@ -153,16 +154,24 @@ class RouteAgent:
         if decision.plan is not None:
             self._applier.want(decision.plan)
             self._watch_agents(decision.plan.on_gateway)
+        self._cause = decision.cause or self._cause
         if self._prober is not None:
-            interval = self._settings.health_check.standby_interval * PROBE_INTERVALS
-            self._prober.set_targets(
-                {
-                    one.spec.cable_name: Target(one.spec.health_check_ip, None, interval)
-                    for one in decision.remotes
-                    if isinstance(one.spec.health_check_ip, IPv4Address)
-                }
-            )
+            self._prober.set_targets(self._targets(decision))
         self._publisher.look()
+
+    def _targets(self, decision: NodeDecision) -> Mapping[str, Target]:
+        """The remote endpoints, now and then; the own cluster's gateways, to move by."""
+        check = self._settings.health_check
+        interval = check.standby_interval * PROBE_INTERVALS
+        targets = {
+            one.spec.cable_name: Target(one.spec.health_check_ip, None, interval)
+            for one in decision.remotes
+            if isinstance(one.spec.health_check_ip, IPv4Address)
+        }
+        for hostname, (address, carries) in overlay_probes(decision).items():
+            often = check.interval if carries else check.standby_interval
+            targets[gateway_target(hostname)] = Target(address, None, often)
+        return targets
 
     def _watch_agents(self, wanted: bool) -> None:
         if wanted and self._agents_watch is None:
@@ -188,7 +197,7 @@ class RouteAgent:
             before=before.carries.hostname if before.carries else "",
             after=after.carries.hostname if after.carries else "",
             epoch=(own.epoch or 0) if own is not None else 0,
-            cause="endpoint",
+            cause=self._cause or "the cluster's endpoint changed",
         )
         log.info("path-moved", before=transition.before, after=transition.after)
         self._moves += 1

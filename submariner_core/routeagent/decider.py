@@ -11,10 +11,16 @@ import structlog
 from submariner_core.api.model import ConnectionStatus
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.node import NodeDecision, NodeSite, NodeView, decide
+from submariner_core.reconcile.paths import verdict_of
 from submariner_core.reconcile.stores import StoreView, fold, lose
 from submariner_core.routeagent.events import Applied, Event, StoreChanged, StoreLost, Watch
 
 log = structlog.get_logger("submariner.routeagent")
+
+
+def gateway_target(hostname: str) -> str:
+    """The name under which a gateway of the own cluster is probed over the overlay."""
+    return f"gateway {hostname}"
 
 
 class Decider:
@@ -81,11 +87,16 @@ class Decider:
             if (health := self._health(endpoint.spec.cable_name)) is not None
             and health.status is ConnectionStatus.ERROR
         )
-        self.view = replace(self.view, silent=silent)
+        verdicts = {
+            one.hostname: verdict_of(health.status)
+            for one in (self.decision.plan.gateways if self.decision.plan is not None else ())
+            if (health := self._health(gateway_target(one.hostname))) is not None
+        }
+        self.view = replace(self.view, silent=silent, verdicts=verdicts)
         decision = decide(self.view, self._clock())
         for refusal in decision.refused:
             if refusal not in self.decision.refused:
                 log.warning("prefix-refused", reason=str(refusal))
-        self.view = replace(self.view, chosen=decision.chosen)
+        self.view = replace(self.view, chosen=decision.chosen, path=decision.path)
         self.decision = decision
         self._decided(decision)

@@ -33,6 +33,7 @@ async def find_site(settings: Settings, kernel: Kernel) -> NodeSite:
         cluster_cidr=_ipv4(settings.cluster_cidr),
         service_cidr=_ipv4(settings.service_cidr),
         global_cidr=_ipv4(settings.global_cidr),
+        evidence=settings.failover.evidence and settings.health_check.enabled,
     )
 
 

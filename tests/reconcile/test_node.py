@@ -26,7 +26,14 @@ from submariner_core.api.model import (
 from submariner_core.api.naming import cable_name, endpoint_name, sanitise
 from submariner_core.api.route import OverlayPeer
 from submariner_core.api.transport import Deleted, Put, Snapshot
-from submariner_core.reconcile.node import NodeSite, NodeView, choose_carry, decide
+from submariner_core.reconcile.node import (
+    NodeSite,
+    NodeView,
+    choose_gateway,
+    decide,
+    overlay_probes,
+)
+from submariner_core.reconcile.paths import Verdict
 from submariner_core.reconcile.stores import fold
 
 ME = OverlayPeer("worker", IPv4Address("10.50.0.1"))
@@ -118,7 +125,35 @@ def test_an_endpoint_without_a_list_is_its_own_only_gateway():
 
 
 def test_without_gateways_nobody_carries():
-    assert choose_carry(()) is None
+    assert choose_gateway(seen(), (), None, 0.0).carries is None
+
+
+def verdicts(view, first, second):
+    return replace(view, verdicts=dict(zip(names(view), (first, second), strict=True)))
+
+
+def names(view):
+    return [one.hostname for one in decide(view, 0.0).plan.gateways]
+
+
+def test_a_worker_leaves_a_leader_that_does_not_answer_for_the_standby_that_does():
+    view = verdicts(seen(own(), remote()), Verdict.UP, Verdict.UP)
+    before = decide(view, 0.0)
+    silent = verdicts(replace(view, path=before.path), Verdict.DOWN, Verdict.UP)
+    after = decide(silent, 1.0)
+    assert after.plan.carries.address == GW2
+    assert "does not answer" in after.cause
+    assert overlay_probes(after)[after.plan.carries.hostname] == (
+        IPv4Address("240.0.0.0") + (int(GW2) & 0xFFFFFF),
+        True,
+    )
+
+
+def test_without_evidence_a_worker_waits_for_a_new_leader():
+    view = seen(own(), remote())
+    view = replace(view, site=replace(view.site, evidence=False))
+    silent = verdicts(view, Verdict.DOWN, Verdict.UP)
+    assert decide(silent, 1.0).plan.carries.address == GW1
 
 
 def test_a_listed_gateway_knows_all_nodes_and_its_ports():
