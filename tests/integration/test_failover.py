@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from submariner_lab import Lab
 from submariner_lab.matrix import questions, try_all
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
-LIMIT = 6.0
+LIMIT = 10.0
 
 
 async def test_another_gateway_takes_over_and_the_dead_one_comes_back_as_passive(
@@ -52,4 +50,3 @@ async def test_both_clusters_fail_over_at_once(lab: Lab) -> None:
         await lab.until(taken_over, 20, "both clusters have a new active gateway")
         await flow.flowing(500, 30)
     assert flow.report.outage < 2 * LIMIT
-    await asyncio.sleep(0)

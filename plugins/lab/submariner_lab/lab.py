@@ -29,7 +29,7 @@ from submariner_lab.spec import LabSpec
 from submariner_lab.store import Store
 from submariner_lab.view import View
 
-POLL = 0.02
+POLL = 0.05
 
 
 class Lab:

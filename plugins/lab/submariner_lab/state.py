@@ -37,19 +37,24 @@ def of_this_process(lab_id: str) -> LabState:
 
 
 def write(state: LabState, root: Path = ROOT) -> Path:
-    """Record a lab, atomically; its folder."""
+    """Record a lab; its folder. A lab's folder never stands without its record."""
     folder = root / state.lab_id
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{FILE}"
-    draft.write_text(json.dumps(asdict(state)))
-    draft.replace(folder / FILE)
-    return folder
+    text = json.dumps(asdict(state))
+    if folder.exists():
+        draft = folder / f".{FILE}"
+        draft.write_text(text)
+        draft.replace(folder / FILE)
+        return folder
+    new = root / f".{state.lab_id}"
+    new.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (new / FILE).write_text(text)
+    return new.rename(folder)
 
 
 def recorded(root: Path = ROOT) -> tuple[LabState, ...]:
     """Every lab that is recorded, in order of its id; an unreadable record is an orphan's."""
     found = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+    for folder in sorted(root.glob("[!.]*")):
         try:
             found.append(LabState(**json.loads((folder / FILE).read_text())))
         except (OSError, ValueError, TypeError):

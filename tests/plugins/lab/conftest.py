@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from submariner_lab import Lab, LabSpec, namespaces
+from submariner_lab import Lab, LabSpec, Protocol, Unreached, namespaces
 
 OPEN = """
 insert rule ip filter FORWARD accept
@@ -23,6 +23,17 @@ def join(lab: Lab) -> None:
         namespaces.nft(node.site.netns, OPEN)
 
 
+async def answering(lab: Lab) -> bool:
+    """Whether the echo servers of all pods are up."""
+    try:
+        for node in lab.nodes:
+            await lab.ask(node, node, protocol=Protocol.UDP)
+            await lab.ask(node, node)
+    except Unreached:
+        return False
+    return True
+
+
 @pytest.fixture
 def rejoin() -> Callable[[Lab], None]:
     """Lays the plain routes again, after a node came back."""
@@ -34,5 +45,5 @@ async def plain_lab() -> AsyncIterator[Lab]:
     """Two clusters of two nodes, joined without gateways."""
     async with Lab(LabSpec(nodes=2, gateways=1, daemons=False)) as lab:
         join(lab)
-        await lab.until(lambda: all(node.echo.running for node in lab.nodes), timeout=5)
+        await lab.until(lambda: answering(lab), timeout=10)
         yield lab

@@ -92,8 +92,14 @@ async def test_a_node_that_is_powered_off_is_silent_and_comes_back(
         await ask(a.site.pod_netns, b.site.pod_address, 7000, timeout=0.3)
     b.power_on()
     rejoin(plain_lab)
-    await plain_lab.until(lambda: b.echo.running, timeout=5)
-    assert (await plain_lab.ask(a, b)).server == f"pod of {b.site.name}"
+
+    async def answers() -> bool:
+        try:
+            return (await plain_lab.ask(a, b)).server == f"pod of {b.site.name}"
+        except Unreached:
+            return False
+
+    await plain_lab.until(answers, timeout=10)
 
 
 async def test_an_isolated_store_is_cut_from_all(plain_lab: Lab) -> None:

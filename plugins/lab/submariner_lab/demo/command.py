@@ -27,17 +27,26 @@ from submariner_lab.spec import LabSpec
 @click.option("--driver", default="vxlan", show_default=True, help="The cable driver.")
 @click.option("--keep", is_flag=True, help="Leave the lab up, and say how to enter it.")
 @click.option("--down", is_flag=True, help="Remove kept labs, and do nothing else.")
-def demo(clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down: bool) -> None:
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=state.ROOT,
+    show_default=True,
+    help="Where labs are recorded, with their files.",
+)
+def demo(
+    clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down: bool, root: Path
+) -> None:
     """Build clusters of network namespaces, connect them, fail one over, remove them.
 
     Needs root. Asks nothing and changes nothing outside namespaces of its own. Exit status 0 if
     everything that it claims held.
     """
     console = Console()
-    for lab_id in state.remove_orphans():
+    for lab_id in state.remove_orphans(root):
         console.print(f"removed lab {lab_id}, whose owner is gone")
     if down:
-        _down(console)
+        _down(console, root)
         return
     try:
         spec = LabSpec(clusters=clusters, nodes=nodes, gateways=gateways, driver=driver)
@@ -45,7 +54,7 @@ def demo(clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down
         raise click.UsageError(str(error)) from None
     ended_by: list[signal.Signals] = []
     try:
-        findings = asyncio.run(_run(spec, console, keep, ended_by))
+        findings = asyncio.run(_run(Lab(spec, root), console, keep, ended_by))
     except asyncio.CancelledError:
         console.print(f"ended by {ended_by[0].name}: the lab is removed")
         raise SystemExit(128 + ended_by[0]) from None
@@ -56,7 +65,7 @@ def demo(clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down
 
 
 async def _run(
-    spec: LabSpec, console: Console, keep: bool, ended_by: list[signal.Signals]
+    lab: Lab, console: Console, keep: bool, ended_by: list[signal.Signals]
 ) -> list[Finding]:
     task = asyncio.current_task()
     assert task is not None
@@ -68,7 +77,7 @@ async def _run(
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end, number)
-    lab = Lab(spec)
+    spec = lab.spec
     with Screen(console) as screen:
         screen.step(
             f"lab {lab.id}: {spec.clusters} clusters of {spec.nodes} nodes,"
@@ -77,9 +86,11 @@ async def _run(
         async with lab, asyncio.TaskGroup() as group:
             table = group.create_task(screen.refresh(lab))
             findings = await tell(lab, screen)
-            table.cancel()
             if keep:
                 lab.keep()
+                screen.step("power on what is off, and leave")
+                await lab.restore()
+            table.cancel()
     if keep:
         _explain(lab, console)
     else:
@@ -104,10 +115,10 @@ def _explain(lab: Lab, console: Console) -> None:
     console.print(
         f"  from its pod:       ip netns exec {node.site.pod_netns} ping {pod}", soft_wrap=True
     )
-    console.print("  remove it:          submariner demo --down")
+    console.print(f"  remove it:          {program()} demo --down", soft_wrap=True)
 
 
-def _down(console: Console, root: Path = state.ROOT) -> None:
+def _down(console: Console, root: Path) -> None:
     kept = [found.lab_id for found in state.recorded(root) if found.kept]
     for lab_id in kept:
         state.remove(lab_id, root)
