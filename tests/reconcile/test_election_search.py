@@ -2,7 +2,7 @@
 
 Times are in ticks: mostly duration 3, renew deadline 2, retry period 1. Without a limit of delays
 the search is complete for its budget: unbounded time, any pause, partition, lost answer and late
-swap. The number of worlds looked at is recorded as a property of each test.
+swap. The number of worlds looked at is recorded as a property of the test suite.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import pytest
 
@@ -31,15 +32,23 @@ WIDENING = Timings(duration=4, renew_deadline=3, retry_period=1, hand_over=2, wi
 LISTED = ("a", "b", "c")
 
 
-Record = Callable[[str, object], None]
+class Explore(Protocol):
+    """Explore, and note how much there was to look at."""
+
+    def __call__(self, search: Search, delays: int | None = None) -> Report: ...
 
 
-def explored(search: Search, record_property: Record, delays: int | None = None) -> Report:
-    report = search.explore(delays)
-    record_property("worlds", report.worlds)
-    record_property("moves", report.moves)
-    assert report.worlds > 2_000
-    return report
+@pytest.fixture
+def explore(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> Explore:
+    def explored(search: Search, delays: int | None = None) -> Report:
+        report = search.explore(delays)
+        record_testsuite_property(request.node.name, report)
+        assert report.worlds > 2_000
+        return report
+
+    return explored
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +68,9 @@ def candidates(
 
 
 def test_every_world_of_two_candidates_has_one_writer_and_finds_a_leader(
-    record_property: Record,
+    explore: Explore,
 ) -> None:
-    report = explored(Search(candidates("ab"), Budget()), record_property)
+    report = explore(Search(candidates("ab"), Budget()))
     assert report.worlds > 100_000
     assert report.slowest <= TICKS.duration
 
@@ -81,16 +90,16 @@ def test_every_world_of_two_candidates_has_one_writer_and_finds_a_leader(
     ids=str,
 )
 def test_two_candidates_stay_safe_and_live_whatever_they_are_told(
-    budget: Budget, delays: int, record_property: Record
+    budget: Budget, delays: int, explore: Explore
 ) -> None:
-    report = explored(Search(candidates("ab"), budget), record_property, delays)
+    report = explore(Search(candidates("ab"), budget), delays)
     assert report.slowest <= TICKS.duration + TICKS.retry_period
 
 
 def test_two_candidates_stay_safe_and_live_while_the_lease_widens_and_narrows(
-    record_property: Record,
+    explore: Explore,
 ) -> None:
-    report = explored(Search(candidates("ab", WIDENING), Budget()), record_property, 4)
+    report = explore(Search(candidates("ab", WIDENING), Budget()), 4)
     assert report.slowest <= WIDENING.duration * WIDENING.widest
 
 
@@ -105,21 +114,21 @@ def test_two_candidates_stay_safe_and_live_while_the_lease_widens_and_narrows(
     ids=str,
 )
 def test_three_candidates_stay_safe_and_live(
-    budget: Budget, delays: int, record_property: Record
+    budget: Budget, delays: int, explore: Explore
 ) -> None:
-    report = explored(Search(candidates("abc", listed=True), budget), record_property, delays)
+    report = explore(Search(candidates("abc", listed=True), budget), delays)
     assert report.slowest <= TICKS.duration + 2 * TICKS.retry_period
 
 
 def test_three_candidates_that_all_think_they_are_first_stay_safe_and_live(
-    record_property: Record,
+    explore: Explore,
 ) -> None:
-    report = explored(Search(candidates("abc"), Budget()), record_property, 1)
+    report = explore(Search(candidates("abc"), Budget()), 1)
     assert report.slowest <= TICKS.duration
 
 
-def test_candidates_that_are_not_ready_still_find_a_leader(record_property: Record) -> None:
-    report = explored(Search(candidates("ab", ready=False), Budget(crashes=1)), record_property, 2)
+def test_candidates_that_are_not_ready_still_find_a_leader(explore: Explore) -> None:
+    report = explore(Search(candidates("ab", ready=False), Budget(crashes=1)), 2)
     assert report.slowest <= 2 * TICKS.duration + TICKS.retry_period
 
 
