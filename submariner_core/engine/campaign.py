@@ -10,7 +10,7 @@ import structlog
 
 from submariner_core.api.errors import StoreError
 from submariner_core.api.lease import LeaseRecord, LeaseStore
-from submariner_core.engine.clock import Clock, boot_clock
+from submariner_core.daemon.clock import Clock, boot_clock
 from submariner_core.reconcile.election import step
 from submariner_core.reconcile.election_actions import (
     Action,

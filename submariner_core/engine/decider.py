@@ -10,7 +10,7 @@ import structlog
 
 from submariner_core.api.model import ClusterObject, EndpointObject, GatewayEntry
 from submariner_core.api.transport import Snapshot
-from submariner_core.engine.clock import Clock
+from submariner_core.daemon.clock import Clock
 from submariner_core.engine.events import (
     Connected,
     ConnectFailed,

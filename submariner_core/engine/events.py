@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
 from submariner_core.api.transport import Event as RecordEvent
+from submariner_core.reconcile.cables import CableKey
 from submariner_core.reconcile.election_state import Leadership
 
 
@@ -94,7 +95,7 @@ class Routed:
     With a ``reason`` not all could be done: ``carriers`` has those that were, the rest stays.
     """
 
-    carriers: Mapping[str, str]
+    carriers: Mapping[str, CableKey]
     reason: str = ""
 
 

@@ -20,9 +20,12 @@ from submariner_core.api.naming import cable_name
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Transport
 from submariner_core.config.settings import Settings
+from submariner_core.daemon.clock import boot_clock
+from submariner_core.daemon.node import private_ip
+from submariner_core.daemon.publisher import Publisher
+from submariner_core.daemon.watching import watch_store
 from submariner_core.engine import local
 from submariner_core.engine.campaign import Elector
-from submariner_core.engine.clock import boot_clock
 from submariner_core.engine.control import Control
 from submariner_core.engine.decider import Decider, Sinks
 from submariner_core.engine.events import (
@@ -38,9 +41,7 @@ from submariner_core.engine.identity import HostLock, new_identity
 from submariner_core.engine.lanes import Lanes
 from submariner_core.engine.metrics import Figures, GatewayCollector
 from submariner_core.engine.opening import Opening, keep_observing
-from submariner_core.engine.publisher import Publisher
 from submariner_core.engine.router import Router
-from submariner_core.engine.watching import watch_store
 from submariner_core.engine.writer import Writer
 from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
@@ -51,13 +52,15 @@ from submariner_core.reconcile.election_timings import Timings
 from submariner_core.reconcile.gateways import own_slot
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.plan import Plan
-from submariner_core.reconcile.publish import connections, gateway_object
+from submariner_core.reconcile.publish import connections, gateway_object, lasting
 from submariner_core.reconcile.remotes import own_endpoint_object
 from submariner_core.reconcile.state import Site, State
 from submariner_core.reconcile.stores import StoreView
 from submariner_core.reconcile.sync import Sync
 
 BEAT = 1.0
+GATEWAY_PERIOD = 5.0
+"""Seconds between writes of the Gateway object: also the sign of life others go by."""
 KEPT_TRANSITIONS = 20
 LOCK_PATIENCE = 10.0
 LEAVE_LIMIT = 45.0
@@ -169,7 +172,7 @@ class Gateway:
         self._router = Router(self._kernel, post)
         lanes = Lanes(group, dict(self._drivers), post)
         self._opening = Opening(settings, self._kernel, self._drivers, post)
-        self._publisher = Publisher(self._datastore, self._object)
+        self._publisher = Publisher(self._datastore, self._object, lasting, GATEWAY_PERIOD)
         check = settings.health_check
         self._decider = Decider(
             state,
@@ -233,7 +236,7 @@ class Gateway:
         state = self._decider.state
         current = own_endpoint_object(state)
         listed = (current.gateways or ()) if current is not None else ()
-        private = await local.private_ip(self._settings, self._kernel)
+        private = await private_ip(self._settings, self._kernel)
         name = cable_name(self._settings.cluster_id, private)
         slot = own_slot(name, listed, state.datastore.gateways())
         if slot is None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import structlog
 
+from submariner_core.api.model import GatewayObject
+from submariner_core.daemon.clock import Clock
+from submariner_core.daemon.publisher import Publisher
 from submariner_core.engine.campaign import Elector
-from submariner_core.engine.clock import Clock
 from submariner_core.engine.control import ControlError
 from submariner_core.engine.decider import Decider
-from submariner_core.engine.publisher import Publisher
 from submariner_core.engine.traffic import wait_until_quiet
 from submariner_core.reconcile.handover import successors
 
@@ -26,7 +27,7 @@ class HandOver:
     """One gateway's way out of the lead."""
 
     def __init__(
-        self, decider: Decider, elector: Elector, publisher: Publisher, clock: Clock
+        self, decider: Decider, elector: Elector, publisher: Publisher[GatewayObject], clock: Clock
     ) -> None:
         self._decider = decider
         self._elector = elector

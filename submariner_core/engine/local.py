@@ -9,23 +9,8 @@ from submariner_core.api.errors import ConfigError
 from submariner_core.api.model import Cluster, Endpoint
 from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
 from submariner_core.config.settings import Settings
+from submariner_core.daemon.node import ipv4
 from submariner_core.kernel import Kernel
-
-_ANYWHERE = IPv4Address("8.8.8.8")
-"""Asked of the routing table only, as upstream does: nothing is sent there."""
-
-
-async def private_ip(settings: Settings, kernel: Kernel) -> IPv4Address:
-    """The node's address on the underlay; raises :class:`ConfigError` if there is none."""
-    if settings.private_ip is not None:
-        return settings.private_ip
-    found = await kernel.routes.lookup(_ANYWHERE)
-    if found is None or not isinstance(found.source, IPv4Address):
-        raise ConfigError(
-            "private_ip: this node has no default route to tell its address by; "
-            "set private_ip: to the node's address on the underlay"
-        )
-    return found.source
 
 
 async def health_check_ip(cluster_cidr: Sequence[IPNetwork], kernel: Kernel) -> IPv4Address | None:
@@ -43,9 +28,9 @@ def own_cluster(settings: Settings) -> Cluster:
     """The Cluster that this gateway's cluster advertises."""
     return Cluster(
         cluster_id=settings.cluster_id,
-        service_cidr=_ipv4(settings.service_cidr),
-        cluster_cidr=_ipv4(settings.cluster_cidr),
-        global_cidr=_ipv4(settings.global_cidr),
+        service_cidr=ipv4(settings.service_cidr),
+        cluster_cidr=ipv4(settings.cluster_cidr),
+        global_cidr=ipv4(settings.global_cidr),
     )
 
 
@@ -65,7 +50,7 @@ def own_endpoint(
         cluster_id=settings.cluster_id,
         cable_name=cable_name(settings.cluster_id, private),
         hostname=settings.node_name,
-        subnets=_ipv4((*settings.service_cidr, *settings.cluster_cidr)),
+        subnets=ipv4((*settings.service_cidr, *settings.cluster_cidr)),
         private_ip=private,
         public_ip=public,
         nat_enabled=settings.nat_enabled,
@@ -92,7 +77,3 @@ def fixed_public_ip(text: str) -> IPAddress | None:
             except ValueError as error:
                 raise ConfigError(f"public_ip: {entry!r}: {error}") from error
     return None
-
-
-def _ipv4(networks: Sequence[IPNetwork]) -> tuple[IPNetwork, ...]:
-    return tuple(network for network in networks if network.version == 4)

@@ -10,6 +10,7 @@ import structlog
 from submariner_core.api.cable import CableDriver, LocalGateway
 from submariner_core.api.errors import SubmarinerError
 from submariner_core.config.settings import Settings
+from submariner_core.daemon.node import private_ip
 from submariner_core.engine import local
 from submariner_core.engine.events import Event, Observed, Opened
 from submariner_core.kernel import Kernel
@@ -61,7 +62,7 @@ class Opening:
 
     async def _open(self, slot: int) -> Opened:
         settings = self._settings
-        private = await local.private_ip(settings, self._kernel)
+        private = await private_ip(settings, self._kernel)
         probe = await local.health_check_ip(settings.cluster_cidr, self._kernel)
         public = local.fixed_public_ip(settings.public_ip)
         plain = local.own_endpoint(settings, private, public, probe, (self._drivers[0][0], {}))

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from submariner_core.api.network import Nexthop, Route
-from submariner_core.engine.clock import boot_clock
+from submariner_core.daemon.clock import boot_clock
 from submariner_core.engine.events import Event, Routed
 from submariner_core.kernel import Kernel, KernelError
+from submariner_core.reconcile.cables import CableKey
 from submariner_core.reconcile.routing import (
     ARRIVED_TABLE,
     CABLE_TABLE,
@@ -50,7 +51,7 @@ class Wish:
     """
 
     routing: Routing
-    carriers: Mapping[str, str]
+    carriers: Mapping[str, CableKey]
     nexthops: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import structlog
 
-from submariner_core.engine.clock import Clock
+from submariner_core.daemon.clock import Clock
 from submariner_core.kernel import KernelError, expressions, nft
 
 FAMILY, TABLE, COUNTER = "inet", "submariner-drain", "forwarded"

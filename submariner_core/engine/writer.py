@@ -10,7 +10,7 @@ import structlog
 from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
 from submariner_core.api.naming import CLUSTER_ID_LABEL
 from submariner_core.api.transport import Fence, Transport
-from submariner_core.engine.clock import Clock, boot_clock
+from submariner_core.daemon.clock import Clock, boot_clock
 from submariner_core.reconcile.sync import PutRecord, Write
 
 WRITE_TIMEOUT = 5.0

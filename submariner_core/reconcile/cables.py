@@ -17,6 +17,9 @@ from submariner_core.reconcile.drivers import NoCommonDriver, choose_driver, vie
 
 DEFAULT_PORT = 4500
 
+CableKey = tuple[str, str]
+"""Driver name and cable name: while a pair changes its driver, two cables have one name."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnSide:
@@ -66,11 +69,15 @@ class HeldCable:
 
 @dataclass(frozen=True, slots=True)
 class CablePlan:
-    """The cables to one remote cluster, the leader's first; ``problem``: why there is none."""
+    """The cables to one remote cluster, the leader's first; ``problem``: why there is none.
+
+    ``rests``: none is wanted of this gateway, so that their absence is no fault.
+    """
 
     cables: tuple[WantedCable, ...] = ()
     leader: str | None = None
     problem: str = ""
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ def plan_cables(
     ``kept`` are the drivers that policy left over (``None``: all).
     """
     if own.place is not None and own.place >= own.warm:
-        return CablePlan(problem="not among the gateways that hold cables")
+        return CablePlan(problem="not among the gateways that hold cables", rests=True)
     choice = choose_driver(own.endpoint, remote.spec, kept)
     if isinstance(choice, NoCommonDriver):
         return CablePlan(problem=choice.message)
@@ -115,12 +122,13 @@ def plan_cables(
         entries = _leader_first(remote)[: own.warm if standby else 1]
         problem = ""
         if not standby and not own.leads:
-            return CablePlan(problem=f"{choice} holds no standby cables")
+            return CablePlan(problem=f"{choice} holds no standby cables", rests=True)
     cables = tuple(
         WantedCable(choice, _cable(own, entry, choice, remote.gateways is not None))
         for entry in entries
     )
-    return CablePlan(cables, remote.spec.cable_name if cables else None, problem)
+    leader = remote.spec.cable_name if cables else None
+    return CablePlan(cables, leader, problem, rests=not cables)
 
 
 def _leader_first(remote: EndpointObject) -> tuple[GatewayEntry, ...]:
@@ -161,7 +169,7 @@ def _port(remote: Endpoint) -> int:
 def steps(
     wanted: Sequence[WantedCable],
     held: Sequence[HeldCable],
-    routed: frozenset[str],
+    routed: frozenset[CableKey],
     now: float,
     *,
     settled: bool,
@@ -187,7 +195,7 @@ def steps(
             Disconnect(cable.driver, cable.name)
             for cable in held
             if (cable.driver, cable.name) not in wanted_keys
-            and cable.name not in routed
+            and (cable.driver, cable.name) not in routed
             and cable.retry_at <= now
         ]
     return (*connects, *disconnects)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from submariner_core.api.model import (
     ConnectionStatus,
@@ -54,3 +55,9 @@ def _remote(endpoint: EndpointObject, healths: Mapping[str, Health] | None) -> R
         message = f'no reply to {health.misses} probes of "{spec.health_check_ip}"'
         return RemoteStatus(ConnectionStatus.ERROR, message, spec, latency)
     return RemoteStatus(health.status, "", spec, latency)
+
+
+def lasting(made: RouteAgentObject) -> RouteAgentObject:
+    """Without what changes all the time: the round-trip times."""
+    remotes = tuple(replace(one, latency=None) for one in made.status.remote_endpoints)
+    return replace(made, status=replace(made.status, remote_endpoints=remotes))

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
+from submariner_core.api.cable import Cable
+from submariner_core.api.model import ConnectionStatus, HAStatus
 from submariner_core.api.naming import IPAddress, IPNetwork
 from submariner_core.reconcile.admission import Admission, OwnNetwork, admit
 from submariner_core.reconcile.cables import (
+    CableKey,
     CablePlan,
     HeldCable,
     OwnSide,
@@ -57,7 +60,7 @@ class Plan:
     admission: Admission | None = None
     steps: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     routing: Routing | None = None
-    carriers: Mapping[str, str] = field(default_factory=dict)
+    carriers: Mapping[str, CableKey] = field(default_factory=dict)
     probes: Mapping[str, ProbePlan] = field(default_factory=dict)
     wake_at: float | None = None
     reasons: tuple[str, ...] = ()
@@ -83,7 +86,11 @@ def plan(
                 *state.site.cluster.cluster_cidr,
                 *state.site.cluster.global_cidr,
             ),
-            reserved=(*state.site.reserved, *underlay_addresses(state.datastore)),
+            reserved=(
+                *state.site.reserved,
+                state.own.endpoint.private_ip,
+                *underlay_addresses(state.datastore),
+            ),
         ),
         [remote.endpoint for remote in found.values()],
     )
@@ -98,7 +105,9 @@ def plan(
     choices = [one.choice.wake_at for one in clusters.values()]
     waits += [at for at in choices if at is not None]
     carriers = {
-        cluster_id: one.carrier.name for cluster_id, one in clusters.items() if one.carrier
+        cluster_id: (one.carrier.driver, one.carrier.name)
+        for cluster_id, one in clusters.items()
+        if one.carrier
     }
     return Plan(
         clusters=clusters,
@@ -106,7 +115,7 @@ def plan(
         steps=todo,
         routing=_routing(state, clusters),
         carriers=carriers,
-        probes=_probes(state, frozenset(carriers.values())),
+        probes=_probes(state, clusters, frozenset(carriers.values())),
         wake_at=min(waits, default=None),
         reasons=tuple(_unready(state, clusters)),
     )
@@ -153,7 +162,8 @@ def _cluster(
         or (cable.cable is not None and cable.cable.remote.cluster_id == cluster_id)
     ]
     ready = {cable.name: cable for cable in held if cable.path is not None}
-    memory = state.paths.get(cluster_id) or Memory(carries=state.carriers.get(cluster_id))
+    _, current = state.carriers.get(cluster_id, (None, None))
+    memory = state.paths.get(cluster_id) or Memory(carries=current)
     choice = choose_path(
         memory,
         cables.leader,
@@ -200,11 +210,11 @@ def _routing(state: State, clusters: Mapping[str, ClusterPlan]) -> Routing:
         names = {want.cable.name for want in one.cables.cables}
         held = [cable for cable in state.held.values() if cable.name in names]
         probes = tuple(
-            ProbePath(cable.cable.probe_remote, cable.path)
+            ProbePath(address, cable.path)
             for cable in held
             if cable.cable is not None
             and cable.path is not None
-            and cable.cable.probe_remote is not None
+            and (address := _probed(one, cable.cable)) is not None
         )
         parts.append(
             ClusterRouting(
@@ -230,26 +240,41 @@ def _left(one: ClusterPlan, held: Iterable[HeldCable]) -> tuple[IPNetwork, ...]:
     if not inherited:
         return ()
     hosts = [
-        IPv4Network(f"{want.cable.probe_remote}/32")
+        IPv4Network(f"{address}/32")
         for want in one.cables.cables
-        if want.cable.name in inherited and want.cable.probe_remote is not None
+        if want.cable.name in inherited
+        and (address := _probed(one, want.cable)) is not None
     ]
     prefixes = one.prefixes if one.carrier is None else ()
     return (*prefixes, *hosts)
 
 
-def _probes(state: State, carrying: frozenset[str]) -> Mapping[str, ProbePlan]:
+def _probed(one: ClusterPlan | None, cable: Cable) -> IPv4Address | None:
+    """The peer's health-check address, if it is its cluster's to be routed at all.
+
+    Any other one would be a way to divert a single address past admission.
+    """
+    address = cable.probe_remote
+    if one is None or not isinstance(address, IPv4Address):
+        return None
+    return address if any(address in prefix for prefix in one.prefixes) else None
+
+
+def _probes(
+    state: State, clusters: Mapping[str, ClusterPlan], carrying: frozenset[CableKey]
+) -> Mapping[str, ProbePlan]:
     probes = {}
-    for held in state.held.values():
+    for key, held in state.held.items():
         if held.cable is None or held.path is None:
             continue
-        target: IPAddress | None = held.cable.probe_remote or held.path.via
-        source = held.cable.probe_local if held.cable.probe_remote is not None else None
+        address = _probed(clusters.get(held.cable.remote.cluster_id), held.cable)
+        target: IPAddress | None = address or held.path.via
+        source = held.cable.probe_local if address is not None else None
         if isinstance(target, IPv4Address):
             probes[held.name] = ProbePlan(
                 target,
                 source if isinstance(source, IPv4Address) else None,
-                held.name in carrying,
+                key in carrying,
             )
     return probes
 
@@ -259,9 +284,32 @@ def _unready(state: State, clusters: Mapping[str, ClusterPlan]) -> Iterable[str]
         yield f"cable driver {driver}: {reason}"
     if state.routing_error:
         yield f"routing: {state.routing_error}"
+    reached = _reached(state)
     for cluster_id, one in sorted(clusters.items()):
-        held = {cable.name: cable for cable in state.held.values()}
         for want in one.cables.cables:
-            have = held.get(want.cable.name)
-            if have is None or have.path is None:
-                yield f"cluster {cluster_id}: cable {want.cable.name} is not up"
+            name = want.cable.name
+            have = state.held.get((want.driver, name))
+            if (have is None or have.path is None) and (reached is None or name in reached):
+                yield f"cluster {cluster_id}: cable {name} is not up"
+
+
+def _reached(state: State) -> frozenset[str] | None:
+    """The cables that the active gateway has up, ``None`` if no other one is active.
+
+    What it cannot reach either is no reason against whoever may succeed it.
+    """
+    assert state.own is not None
+    others = [
+        gateway.status
+        for gateway in state.datastore.gateways()
+        if gateway.status.ha_status is HAStatus.ACTIVE
+        and gateway.status.local_endpoint.cable_name != state.own.endpoint.cable_name
+    ]
+    if not others:
+        return None
+    return frozenset(
+        connection.endpoint.cable_name
+        for gateway in others
+        for connection in gateway.connections
+        if connection.status is ConnectionStatus.CONNECTED
+    )

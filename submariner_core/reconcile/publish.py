@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from submariner_core.api.model import (
     Connection,
@@ -35,7 +36,8 @@ def connections(state: State, plan: Plan, health: Mapping[str, Health]) -> tuple
 
 
 def _impossible(one: ClusterPlan) -> Connection:
-    return Connection(ConnectionStatus.ERROR, one.cables.problem, one.remote.endpoint.spec)
+    status = ConnectionStatus.NONE if one.cables.rests else ConnectionStatus.ERROR
+    return Connection(status, one.cables.problem, one.remote.endpoint.spec)
 
 
 def _connection(
@@ -73,6 +75,14 @@ def _remarks(one: ClusterPlan) -> tuple[str, ...]:
     if one.remote.held:
         remarks.append("(held: its record is missing from the store)")
     return tuple(remarks)
+
+
+def lasting(made: GatewayObject) -> GatewayObject:
+    """Without what changes all the time: time-stamp, round-trip times, numbers in messages."""
+    told = tuple(replace(one, latency=None, status_message="") for one in made.status.connections)
+    return GatewayObject(
+        replace(made.meta, annotations={}), replace(made.status, connections=told)
+    )
 
 
 def gateway_object(

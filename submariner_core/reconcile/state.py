@@ -9,13 +9,10 @@ from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Cluster, EndpointObject
 from submariner_core.api.naming import IPAddress
-from submariner_core.reconcile.cables import HeldCable
+from submariner_core.reconcile.cables import CableKey, HeldCable
 from submariner_core.reconcile.election_state import Leadership
 from submariner_core.reconcile.paths import Memory
 from submariner_core.reconcile.stores import StoreView
-
-CableKey = tuple[str, str]
-"""Driver name and cable name."""
 
 FIRST_RETRY = 0.5
 LONGEST_RETRY = 30.0
@@ -48,7 +45,7 @@ class State:
     broker: StoreView | None = None
     held: Mapping[CableKey, HeldCable] = field(default_factory=dict)
     observed: Mapping[str, Mapping[str, CableState]] = field(default_factory=dict)
-    carriers: Mapping[str, str] = field(default_factory=dict)
+    carriers: Mapping[str, CableKey] = field(default_factory=dict)
     routing_error: str = "not programmed yet"
     chosen: Mapping[str, EndpointObject] = field(default_factory=dict)
     paths: Mapping[str, Memory] = field(default_factory=dict)
@@ -68,7 +65,7 @@ def connected(state: State, driver: str, cable: Cable, path: Path) -> State:
 
 def connect_failed(state: State, driver: str, cable: Cable, reason: str, now: float) -> State:
     """A cable could not be made: what was there before stays, and is tried again later."""
-    before = state.held.get((driver, cable.name), HeldCable(driver, cable.name))
+    before = state.held.get((driver, cable.name), HeldCable(driver, cable.name, cable))
     return _hold(state, _failed(before, reason, now))
 
 

@@ -60,19 +60,19 @@ class StoreView:
 
     def endpoints(self) -> tuple[EndpointObject, ...]:
         """The Endpoints, by name."""
-        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, EndpointObject))
+        return self._all(EndpointObject)
 
     def clusters(self) -> tuple[ClusterObject, ...]:
         """The Clusters, by name."""
-        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, ClusterObject))
+        return self._all(ClusterObject)
 
     def gateways(self) -> tuple[GatewayObject, ...]:
         """The Gateways, by name."""
-        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, GatewayObject))
+        return self._all(GatewayObject)
 
     def route_agents(self) -> tuple[RouteAgentObject, ...]:
         """The RouteAgents, by name."""
-        return tuple(o for _, o in sorted(self.objects.items()) if isinstance(o, RouteAgentObject))
+        return self._all(RouteAgentObject)
 
 
 REMEMBER = 600.0

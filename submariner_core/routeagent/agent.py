@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -18,15 +17,19 @@ from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
 from submariner_core.api.model import RouteAgentObject, Transition
 from submariner_core.api.route import NodePlan, RouteDriver
+from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Snapshot
 from submariner_core.config.settings import Settings
+from submariner_core.daemon.clock import boot_clock
+from submariner_core.daemon.publisher import Publisher
+from submariner_core.daemon.watching import watch_store
 from submariner_core.kernel import Kernel, KernelError
 from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober, Target
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.node import NodeDecision, overlay_probes
-from submariner_core.reconcile.node_status import route_agent_object
+from submariner_core.reconcile.node_status import lasting, route_agent_object
 from submariner_core.routeagent.applier import Applier
 from submariner_core.routeagent.decider import Decider, gateway_target
 from submariner_core.routeagent.events import (
@@ -38,22 +41,17 @@ from submariner_core.routeagent.events import (
 )
 from submariner_core.routeagent.local import find_site
 from submariner_core.routeagent.metrics import Figures, RouteAgentCollector
-from submariner_core.routeagent.publisher import Publisher
-from submariner_core.routeagent.watching import watch_datastore
 
 BEAT = 1.0
 KERNEL_RETRY = 1.0
 CLOSE_TIMEOUT = 5.0
 KEPT_TRANSITIONS = 20
+PERIOD = 60.0
+"""Seconds between writes of the RouteAgent object when nothing changes."""
 PROBE_INTERVALS = 10
 """Standby intervals between two probes of a remote endpoint: every node probes every one."""
 
 log = structlog.get_logger("submariner.routeagent")
-
-
-def boot_clock() -> float:
-    """Seconds since boot, suspended time included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class RouteAgent:
@@ -85,7 +83,7 @@ class RouteAgent:
         site = await find_site(settings, self._kernel)
         self._decider = Decider(site, self._health, boot_clock, self._decided)
         self._applier = Applier(self._driver, site, boot_clock, self._applied)
-        self._publisher = Publisher(self._datastore, self._object)
+        self._publisher = Publisher(self._datastore, self._object, lasting, PERIOD)
         if settings.health_check.enabled:
             self._prober = Prober(
                 lambda cable: self._decider.post(ProbeChanged(cable)),
@@ -113,7 +111,7 @@ class RouteAgent:
             self._decider.run(),
             self._applier.run(),
             self._publisher.run(),
-            watch_datastore(self._datastore, Watch.SITE, self._store),
+            self._watch(Watch.SITE),
             self._watch_kernel(),
             self._beat(server),
         ]
@@ -121,10 +119,19 @@ class RouteAgent:
 
     # ---- sources
 
-    def _store(self, event: StoreChanged | StoreLost) -> None:
-        self._decider.post(event)
-        if isinstance(event, StoreChanged) and isinstance(event.event, Snapshot):
-            self._publisher.again()
+    async def _watch(self, watch: Watch) -> None:
+        def changed(event: RecordEvent) -> None:
+            self._decider.post(StoreChanged(watch, event))
+            if watch is Watch.SITE and isinstance(event, Snapshot):
+                self._publisher.again()
+
+        await watch_store(
+            "datastore",
+            self._datastore,
+            watch.value,
+            changed=changed,
+            lost=lambda reason: self._decider.post(StoreLost(watch, reason)),
+        )
 
     async def _watch_kernel(self) -> None:
         while True:
@@ -175,8 +182,7 @@ class RouteAgent:
 
     def _watch_agents(self, wanted: bool) -> None:
         if wanted and self._agents_watch is None:
-            work = watch_datastore(self._datastore, Watch.AGENTS, self._decider.post)
-            self._agents_watch = self._group.create_task(work)
+            self._agents_watch = self._group.create_task(self._watch(Watch.AGENTS))
         elif not wanted and self._agents_watch is not None:
             self._agents_watch.cancel()
             self._agents_watch = None

@@ -15,11 +15,11 @@ from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry, Me
 from submariner_core.api.naming import cable_name, endpoint_name
 from submariner_core.api.route import OverlayPeer
 from submariner_core.api.transport import Record
+from submariner_core.daemon.watching import watch_store
 from submariner_core.reconcile.node import NodeDecision, NodeSite
 from submariner_core.routeagent.applier import Applier
 from submariner_core.routeagent.decider import Decider
-from submariner_core.routeagent.events import Applied, Watch
-from submariner_core.routeagent.watching import watch_datastore
+from submariner_core.routeagent.events import Applied, StoreChanged, StoreLost, Watch
 from submariner_core.testing import MemoryRouteDriver, MemoryTransport
 
 ME = OverlayPeer("worker", IPv4Address("10.50.0.1"))
@@ -64,7 +64,15 @@ class Node:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.decider.run())
             group.create_task(self.applier.run())
-            group.create_task(watch_datastore(self.transport, Watch.SITE, self.decider.post))
+            group.create_task(
+                watch_store(
+                    "datastore",
+                    self.transport,
+                    Watch.SITE.value,
+                    changed=lambda event: self.decider.post(StoreChanged(Watch.SITE, event)),
+                    lost=lambda reason: self.decider.post(StoreLost(Watch.SITE, reason)),
+                )
+            )
 
     async def put(self, *records: Record) -> None:
         for record in records:

@@ -11,8 +11,9 @@ import pytest
 from submariner_core.api.model import Metadata, RouteAgent, RouteAgentObject
 from submariner_core.api.naming import ADDRESS_ANNOTATION
 from submariner_core.api.transport import Kind
-from submariner_core.routeagent import publisher as publishing
-from submariner_core.routeagent.publisher import Publisher
+from submariner_core.daemon import publisher as publishing
+from submariner_core.daemon.publisher import Publisher
+from submariner_core.reconcile.node_status import lasting
 from submariner_core.testing import MemoryTransport
 
 
@@ -23,7 +24,7 @@ class Written:
         self.transport = MemoryTransport()
         status = RouteAgent("1.0", IPv4Address("10.50.0.1"))
         self.made: RouteAgentObject | None = RouteAgentObject(Metadata("Worker.One"), status)
-        self.publisher = Publisher(self.transport, lambda: self.made)
+        self.publisher = Publisher(self.transport, lambda: self.made, lasting, 60.0)
 
     @property
     def stored(self):
@@ -33,7 +34,7 @@ class Written:
 @pytest.fixture
 async def written(monkeypatch):
     monkeypatch.setattr(publishing, "SETTLE", 0.0)
-    monkeypatch.setattr(publishing, "BACKOFF", (0.01, 0.02))
+    monkeypatch.setattr(publishing, "FIRST_RETRY", 0.01)
     made = Written()
     task = asyncio.create_task(made.publisher.run())
     yield made

@@ -1,42 +1,54 @@
-"""Keeps this node's own RouteAgent object in the datastore."""
+"""Keeps one object of this process's own up to date in the datastore."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Generic, TypeVar
 
 import structlog
 
 from submariner_core.api.codec import encode
 from submariner_core.api.errors import StoreError
-from submariner_core.api.model import RouteAgentObject
+from submariner_core.api.model import GatewayObject, RouteAgentObject
 from submariner_core.api.transport import Transport
 
-PERIOD = 60.0
-"""Seconds between writes when nothing changes: round-trip times, and a store that was wiped."""
-SETTLE = 0.3
+SETTLE = 0.1
 """Seconds to wait after a change, so that a burst of changes is one write."""
-PUT_TIMEOUT = 5.0
-BACKOFF = (1.0, 30.0)
-"""First and longest wait in seconds after the store refused."""
+PUT_TIMEOUT = 4.0
+FIRST_RETRY = 1.0
+"""Seconds until a write that failed is tried again, doubled up to the period."""
 
-log = structlog.get_logger("submariner.routeagent")
+Own = TypeVar("Own", bound=GatewayObject | RouteAgentObject)
+log = structlog.get_logger("submariner.daemon")
 
 
-class Publisher:
-    """Writes the object that ``make`` gives (``None``: not yet), unfenced: it is nobody else's."""
+class Publisher(Generic[Own]):
+    """Writes what ``make`` gives (``None``: not yet), unfenced: the object is nobody else's.
 
-    def __init__(self, transport: Transport, make: Callable[[], RouteAgentObject | None]) -> None:
+    It is written every ``period`` seconds, and soon after a change of its ``lasting`` part, which
+    leaves out what changes all the time.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        make: Callable[[], Own | None],
+        lasting: Callable[[Own], object],
+        period: float,
+    ) -> None:
         self._transport = transport
         self._make = make
-        self._told: RouteAgentObject | None = None
+        self._lasting = lasting
+        self._period = period
+        self._told: object = None
         self._news = asyncio.Event()
+        self.writes = 0
 
     def look(self) -> None:
         """Something may have changed: write soon if it has."""
         made = self._make()
-        if made is not None and (self._told is None or _lasting(made) != _lasting(self._told)):
+        if made is not None and self._lasting(made) != self._told:
             self._news.set()
 
     def again(self) -> None:
@@ -46,15 +58,14 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish until cancelled; a store that is away is asked again with back-off."""
-        wait = BACKOFF[0]
+        wait = FIRST_RETRY
         while True:
             if await self.publish():
-                wait = BACKOFF[0]
-                await self._news_or(PERIOD)
-                await asyncio.sleep(SETTLE)
+                wait = FIRST_RETRY
+                await self._news_or(self._period)
             else:
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, BACKOFF[1])
+                wait = min(wait * 2, self._period)
 
     async def publish(self) -> bool:
         """Write now. False if the store did not take it."""
@@ -66,9 +77,13 @@ class Publisher:
             async with asyncio.timeout(PUT_TIMEOUT):
                 await self._transport.put(encode(made), None)
         except (StoreError, OSError, TimeoutError) as error:
-            log.debug("route-agent-not-published", reason=str(error) or "no answer")
+            log.debug("not-published", object=made.meta.name, reason=str(error) or "no answer")
             return False
-        self._told = made
+        except Exception:
+            log.exception("transport-bug", store="datastore")
+            return False
+        self._told = self._lasting(made)
+        self.writes += 1
         return True
 
     async def _news_or(self, seconds: float) -> None:
@@ -76,10 +91,5 @@ class Publisher:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
-            pass
-
-
-def _lasting(made: RouteAgentObject) -> RouteAgentObject:
-    """Without what changes all the time: the round-trip times."""
-    remotes = tuple(replace(one, latency=None) for one in made.status.remote_endpoints)
-    return replace(made, status=replace(made.status, remote_endpoints=remotes))
+            return
+        await asyncio.sleep(SETTLE)

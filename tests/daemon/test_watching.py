@@ -10,7 +10,7 @@ import pytest
 
 from submariner_core.api.codec import encode
 from submariner_core.api.transport import Event, Kind, Snapshot
-from submariner_core.engine.watching import BACKOFF, watch_store
+from submariner_core.daemon.watching import BACKOFF, watch_store
 from submariner_core.testing import MemoryTransport
 from tests.reconcile.objects import stored_cluster
 

@@ -17,7 +17,9 @@ from submariner_core.api.model import (
     HAStatus,
     LatencyRTT,
 )
-from submariner_core.engine.publisher import PERIOD, Publisher
+from submariner_core.daemon.publisher import Publisher
+from submariner_core.engine.gateway import GATEWAY_PERIOD as PERIOD
+from submariner_core.reconcile.publish import lasting
 from submariner_core.testing import MemoryTransport
 from tests.reconcile.objects import endpoint, stored_gateway
 
@@ -31,7 +33,7 @@ class Press:
         self.transport = MemoryTransport()
         self.puts: list[float] = []
         self.made: GatewayObject | None = stored_gateway(1, "east")
-        self.publisher = Publisher(self.transport, self._make)
+        self.publisher = Publisher(self.transport, self._make, lasting, PERIOD)
         real = self.transport.put
 
         async def put(record, fence):
@@ -81,7 +83,7 @@ async def test_it_is_written_every_period_without_any_change() -> None:
     press = Press()
     async with press.running():
         await asyncio.sleep(4.5 * PERIOD)
-    assert press.puts == [PERIOD, 2 * PERIOD, 3 * PERIOD, 4 * PERIOD]
+    assert press.puts == [0.0, PERIOD, 2 * PERIOD, 3 * PERIOD, 4 * PERIOD]
 
 
 async def test_a_change_is_written_soon_and_a_burst_of_changes_once() -> None:
