@@ -54,8 +54,9 @@ def summary(gateway: GatewayObject) -> str:
     status = gateway.status
     if status.status_failure:
         return status.status_failure
-    total = len(status.connections)
-    up = sum(one.status is ConnectionStatus.CONNECTED for one in status.connections)
+    wanted = [one for one in status.connections if one.status is not ConnectionStatus.NONE]
+    total = len(wanted)
+    up = sum(one.status is ConnectionStatus.CONNECTED for one in wanted)
     if not total:
         return "There are no connections"
     if up == total:

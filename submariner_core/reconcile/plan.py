@@ -242,8 +242,7 @@ def _left(one: ClusterPlan, held: Iterable[HeldCable]) -> tuple[IPNetwork, ...]:
     hosts = [
         IPv4Network(f"{address}/32")
         for want in one.cables.cables
-        if want.cable.name in inherited
-        and (address := _probed(one, want.cable)) is not None
+        if want.cable.name in inherited and (address := _probed(one, want.cable)) is not None
     ]
     prefixes = one.prefixes if one.carrier is None else ()
     return (*prefixes, *hosts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from submariner_core.api.codec import decode
 from submariner_core.api.errors import RecordMalformed
@@ -19,6 +20,8 @@ from submariner_core.api.model import (
     StoredObject,
 )
 from submariner_core.api.transport import Event, Kind, Put, Record, Ref, Snapshot
+
+Wanted = TypeVar("Wanted", ClusterObject, EndpointObject, GatewayObject, RouteAgentObject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,10 @@ class StoreView:
     def route_agents(self) -> tuple[RouteAgentObject, ...]:
         """The RouteAgents, by name."""
         return self._all(RouteAgentObject)
+
+    def _all(self, wanted: type[Wanted]) -> tuple[Wanted, ...]:
+        found = [one for one in self.objects.values() if isinstance(one, wanted)]
+        return tuple(sorted(found, key=lambda one: one.meta.name))
 
 
 REMEMBER = 600.0

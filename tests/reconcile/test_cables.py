@@ -134,7 +134,7 @@ def test_connects_come_before_disconnects() -> None:
 
 def test_a_cable_that_is_routed_to_is_not_removed() -> None:
     one = held(1)
-    assert steps((), [one], frozenset({one.name}), 0.0, settled=True) == ()
+    assert steps((), [one], frozenset({("vxlan", one.name)}), 0.0, settled=True) == ()
     assert steps((), [one], frozenset(), 0.0, settled=True) == (Disconnect("vxlan", one.name),)
 
 
@@ -181,7 +181,7 @@ def test_steps_lead_to_what_is_wanted_and_then_stop(
     wanted: list[int], before: list[int], routed: int | None
 ) -> None:
     want = tuple(WantedCable("vxlan", held(n).cable) for n in wanted if held(n).cable)
-    kept = frozenset() if routed is None else frozenset({held(routed).name})
+    kept = frozenset() if routed is None else frozenset({("vxlan", held(routed).name)})
     have = {held(n).name: held(n) for n in before}
     for _ in range(20):
         todo = steps(want, list(have.values()), kept, 0.0, settled=True)
@@ -191,7 +191,7 @@ def test_steps_lead_to_what_is_wanted_and_then_stop(
         if isinstance(step, Connect):
             have[step.cable.name] = HeldCable("vxlan", step.cable.name, step.cable, PATH)
         else:
-            assert step.name not in kept
+            assert ("vxlan", step.name) not in kept
             del have[step.name]
     expected = {held(n).name for n in wanted}
-    assert set(have) == expected | (kept & {held(n).name for n in before})
+    assert set(have) == expected | ({name for _, name in kept} & {held(n).name for n in before})
