@@ -39,6 +39,7 @@ from submariner_core.api.model import (
 )
 from submariner_core.api.naming import (
     ADDRESS_ANNOTATION,
+    CARRIES_ANNOTATION,
     CLAIMED_ANNOTATION,
     CLUSTER_ID_LABEL,
     EPOCH_ANNOTATION,
@@ -98,6 +99,8 @@ def encode(obj: StoredObject) -> Record:
         case RouteAgentObject():
             agent = obj.status
             notes = {ADDRESS_ANNOTATION: str(agent.address)} | write_transitions(agent.transitions)
+            if agent.carries:
+                notes[CARRIES_ANNOTATION] = agent.carries
             return _record(Kind.ROUTE_AGENT, obj.meta, {"status": write_route_agent(agent)}, notes)
 
 

@@ -16,6 +16,7 @@ from submariner_core.api.errors import RecordMalformed
 from submariner_core.api.model import Gateway, GatewayEntry, Transition
 from submariner_core.api.naming import (
     ADDRESS_ANNOTATION,
+    CARRIES_ANNOTATION,
     CLAIMED_ANNOTATION,
     DRAINING_ANNOTATION,
     EPOCH_ANNOTATION,
@@ -75,6 +76,10 @@ class Annotations:
         if text is None:
             raise self._malformed(ADDRESS_ANNOTATION, "is required; upstream writes none")
         return parse_address(text, lambda reason: self._malformed(ADDRESS_ANNOTATION, reason))
+
+    def carries(self) -> str:
+        """The gateway a node sends through."""
+        return self._left.pop(CARRIES_ANNOTATION, "")
 
     def transitions(self) -> tuple[Transition, ...]:
         """The last changes, for people."""

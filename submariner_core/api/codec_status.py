@@ -59,6 +59,7 @@ def read_route_agent(fields: Fields, notes: Annotations) -> RouteAgent:
         address=notes.address(),
         status_failure=fields.text("statusFailure"),
         remote_endpoints=tuple(_read_remote(item) for item in fields.each("remoteEndpoints")),
+        carries=notes.carries(),
         transitions=notes.transitions(),
         extra=fields.rest(),
     )

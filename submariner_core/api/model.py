@@ -147,12 +147,16 @@ class RemoteStatus:
 
 @dataclass(frozen=True, slots=True)
 class RouteAgent:
-    """What a node's route agent says: its address on the underlay, whom it sends through."""
+    """What a node's route agent says: its address on the underlay, whom it sends through.
+
+    ``carries`` is the host name of the gateway it sends through now, empty while there is none.
+    """
 
     version: str
     address: IPAddress
     status_failure: str = ""
     remote_endpoints: tuple[RemoteStatus, ...] = ()
+    carries: str = ""
     transitions: tuple[Transition, ...] = ()
     extra: Extra = field(default_factory=dict, hash=False)
 

@@ -17,6 +17,7 @@ READY_ANNOTATION = "submariner.io/ready"
 DRAINING_ANNOTATION = "submariner.io/draining"
 TRANSITIONS_ANNOTATION = "submariner.io/transitions"
 ADDRESS_ANNOTATION = "submariner.io/address"
+CARRIES_ANNOTATION = "submariner.io/carries"
 UPDATE_TIMESTAMP_ANNOTATION = "update-timestamp"
 
 CABLE_OCTET = 241

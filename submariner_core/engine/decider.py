@@ -31,7 +31,7 @@ from submariner_core.observe.prober import Target
 from submariner_core.reconcile import state as states
 from submariner_core.reconcile.cables import Step
 from submariner_core.reconcile.drivers import common_drivers
-from submariner_core.reconcile.gateways import Retired, gateway_list
+from submariner_core.reconcile.gateways import Retired, gateway_list, retire
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.paths import Verdict, verdict_of
 from submariner_core.reconcile.plan import Plan, plan
@@ -56,7 +56,8 @@ class Sinks:
     """Ready or not, the ready gateways in order, the highest epoch seen."""
     moved: Callable[[str, str, str, int, str], None]
     """Cluster, cable before, cable after, epoch, cause."""
-    decided: Callable[[State, Plan, Sync], None]
+    decided: Callable[[State, Plan, Sync], float | None]
+    """Told last; may ask to decide again at a moment of the boot clock."""
 
 
 class Decider:
@@ -80,6 +81,7 @@ class Decider:
         self._clock = clock
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._retired: Mapping[int, Retired] = {}
+        self._listed: tuple[GatewayEntry, ...] = ()
         self._successor: str | None = None
         self.draining = False
 
@@ -187,11 +189,9 @@ class Decider:
         self._sinks.candidacy(
             not decided.reasons and not self.draining, self._order(now), self._highest_epoch()
         )
-        self._sinks.decided(self.state, decided, written)
-        return min(
-            (at for at in (holds_until, decided.wake_at, written.wake_at) if at is not None),
-            default=None,
-        )
+        again = self._sinks.decided(self.state, decided, written)
+        wakes = (holds_until, decided.wake_at, written.wake_at, again)
+        return min((at for at in wakes if at is not None), default=None)
 
     def _judge(self, state: State, found: Mapping[str, Remote]) -> State:
         """Ask the plugins whether to connect to Endpoints that are new, and by which drivers."""
@@ -226,6 +226,11 @@ class Decider:
     def _leader_writes(self, answered: frozenset[str], now: float) -> Sync:
         state = self.state
         if not state.leadership.active or state.own is None:
+            # a later leader must know which slots were given up lately
+            current = own_endpoint_object(state)
+            listed = (current.gateways or ()) if current is not None else self._listed
+            self._retired = retire(self._listed, listed, self._retired, now)
+            self._listed = listed
             return Sync()
         previous = own_endpoint_object(state)
         listed, self._retired = gateway_list(
@@ -236,6 +241,7 @@ class Decider:
             now,
             successor=self._successor,
         )
+        self._listed = listed
         return sync(state, listed, answered, now)
 
     def _targets(self, decided: Plan) -> Mapping[str, Target]:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
-from submariner_core.api.model import Connection, GatewayObject, Transition
+from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject, Transition
 from submariner_core.api.naming import cable_name
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Transport
@@ -196,6 +196,7 @@ class Gateway:
             self._elector.run(),
             self._router.run(),
             self._publisher.run(),
+            self._hand_over.run(),
             self._prober.run(),
             self._open(),
             self._beat(),
@@ -296,7 +297,7 @@ class Gateway:
         self._elector.epoch_seen(epoch)
         self._elector.set_ready(ready)
 
-    def _decided(self, state: State, plan: Plan, _written: Sync) -> None:
+    def _decided(self, state: State, plan: Plan, _written: Sync) -> float | None:
         if state.datastore.seen:
             self._read_once.set()
         for held in state.held.values():
@@ -312,6 +313,8 @@ class Gateway:
         self._since = {name: at for name, at in self._since.items() if name in self._told}
         self._figures = self._figure(state, now)
         self._publisher.look()
+        up = (one for one in now if one.status is ConnectionStatus.CONNECTED)
+        return self._hand_over.consider(frozenset(one.endpoint.cluster_id for one in up))
 
     def _figure(self, state: State, now: tuple[Connection, ...]) -> Figures:
         return Figures(

@@ -6,6 +6,7 @@ store. The kernel is not touched: this gateway forwards both ways until the last
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,12 @@ from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import ControlError
 from submariner_core.engine.decider import Decider
 from submariner_core.engine.traffic import wait_until_quiet
-from submariner_core.reconcile.handover import successors
+from submariner_core.reconcile.handover import better, successors
+
+PATIENCE = 3.0
+"""Seconds for which a standby must have been the better leader before it becomes it."""
+REST = (10.0, 300.0)
+"""Seconds between two such changes by this process: the first, doubled up to the second."""
 
 log = structlog.get_logger("submariner.gateway")
 
@@ -33,6 +39,37 @@ class HandOver:
         self._elector = elector
         self._publisher = publisher
         self._clock = clock
+        self._give_to: asyncio.Queue[str] = asyncio.Queue()
+        self._better: str | None = None
+        self._since = 0.0
+        self._rest = REST[0]
+        self._not_before = 0.0
+
+    def consider(self, own: frozenset[str]) -> float | None:
+        """Look whether a standby should lead; when (boot clock) to look again if one might.
+
+        ``own`` are the clusters this gateway reaches. :meth:`run` acts on it.
+        """
+        now = self._clock()
+        found = better(self._decider.state, own, now)
+        if found is None or not self._elector.leadership.active or self._decider.draining:
+            self._better = None
+            return None
+        name = found[0].status.local_endpoint.hostname
+        if name != self._better:
+            self._better, self._since = name, now
+        due = max(self._since + PATIENCE, self._not_before)
+        if now < due:
+            return due
+        log.warning("a-standby-should-lead", standby=name, reason=found[1])
+        self._not_before, self._rest = now + self._rest, min(self._rest * 2, REST[1])
+        self._give_to.put_nowait(name)
+        return None
+
+    async def run(self) -> None:
+        """Hand over to whom :meth:`consider` found, until cancelled."""
+        while True:
+            await self.give(await self._give_to.get())
 
     async def give(self, to: str | None = None) -> str | None:
         """Give the lead to ``to`` or the best standby; its host name, ``None`` if nobody took it.
@@ -46,6 +83,7 @@ class HandOver:
             self._decider.favour(endpoint.cable_name)
             log.info("handing-over", to=endpoint.hostname)
             if await self._elector.hand_over(endpoint.hostname):
+                self._decider.favour(None)
                 return endpoint.hostname
             log.warning("hand-over-not-taken", by=endpoint.hostname)
         self._decider.favour(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from submariner_core.api.model import ConnectionStatus, GatewayObject
 from submariner_core.reconcile.remotes import own_endpoint_object
 from submariner_core.reconcile.state import State
@@ -34,6 +36,29 @@ def successors(state: State, now: float, wanted: str | None = None) -> tuple[Gat
         and wanted in (None, gateway.status.local_endpoint.hostname)
     ]
     return tuple(sorted(found, key=order))
+
+
+def better(state: State, own: frozenset[str], now: float) -> tuple[GatewayObject, str] | None:
+    """A standby that should lead instead of this gateway, and why; ``None`` while all is well.
+
+    Either most nodes send through it already, or it reaches a cluster that this one (which reaches
+    ``own``) does not, and lacks none that this one has: the uplink is lost, the overlay lives.
+    """
+    if state.own is None:
+        return None
+    mine = state.own.endpoint.hostname
+    candidates = successors(state, now)
+    used = Counter(agent.status.carries for agent in state.datastore.route_agents())
+    for candidate in candidates:
+        name = candidate.status.local_endpoint.hostname
+        if used[name] > used.total() / 2 and name != mine:
+            return candidate, f"{used[name]} of {used.total()} nodes send through {name}"
+    for candidate in candidates:
+        more = reached(candidate) - own
+        if more and not own - reached(candidate):
+            name = candidate.status.local_endpoint.hostname
+            return candidate, f"{name} reaches {', '.join(sorted(more))} and this gateway does not"
+    return None
 
 
 def reached(gateway: GatewayObject) -> frozenset[str]:

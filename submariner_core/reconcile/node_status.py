@@ -31,11 +31,13 @@ def route_agent_object(
     transitions: tuple[Transition, ...] = (),
 ) -> RouteAgentObject:
     """The object to store. ``healths`` is by cable name; ``None`` where nothing is probed."""
+    carries = decision.plan.carries if decision.plan is not None else None
     status = RouteAgent(
         version=version,
         address=site.node.address,
         status_failure=failure,
         remote_endpoints=tuple(_remote(one, healths) for one in decision.remotes),
+        carries=carries.hostname if carries is not None else "",
         transitions=transitions,
     )
     return RouteAgentObject(Metadata(site.node.hostname), status)
