@@ -46,7 +46,7 @@ class KernelError(SubmarinerError):
         super().__init__(f"cannot {action} {object}: {words} ({name}){said}{remedy}")
 
 
-class LinkMismatch(KernelError):  # noqa: N818
+class LinkMismatch(KernelError):
     """A device of this name exists with other fixed settings, so it cannot be adopted.
 
     Move its traffic elsewhere, delete it, and ensure it again.
