@@ -24,6 +24,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--full``: a run in which nothing may skip, as in continuous integration."""
+    parser.addoption("--full", action="store_true", help="a skipped test fails the run")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With ``--full``, say so and fail if anything skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not session.config.getoption("--full") or reporter is None:
+        return
+    if skipped := len(reporter.stats.get("skipped", ())):
+        reporter.write_line(f"{skipped} skipped, and --full skips nothing", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_sessionstart() -> None:
     """No event loop but those that pytest-asyncio makes and closes.
 
