@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -40,6 +41,9 @@ from submariner_core.reconcile.routing import nexthop_ids
 from submariner_core.reconcile.state import State
 from submariner_core.reconcile.stores import fold, lose
 from submariner_core.reconcile.sync import Sync, live_gateways, sync
+
+AGAIN = 1.0
+"""Seconds after which a decision that failed is tried again though nothing happens."""
 
 log = structlog.get_logger("submariner.engine")
 
@@ -84,6 +88,8 @@ class Decider:
         self._listed: tuple[GatewayEntry, ...] = ()
         self._successor: str | None = None
         self.draining = False
+        self.failures = 0
+        """Decisions that raised; each is logged."""
 
     def post(self, event: Event) -> None:
         """Hand in an event."""
@@ -106,8 +112,20 @@ class Decider:
             events = await self._next(wake_at)
             now = self._clock()
             for event in events:
-                self.state = self._fold(event, now)
-            wake_at = self._decide(now)
+                with self._surviving():
+                    self.state = self._fold(event, now)
+            wake_at = now + AGAIN
+            with self._surviving():
+                wake_at = self._decide(now)
+
+    @contextlib.contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """A decision that fails is a bug of ours; what was decided before stays in force."""
+        try:
+            yield
+        except Exception:
+            self.failures += 1
+            log.exception("deciding-failed")
 
     async def _next(self, wake_at: float | None) -> list[Event]:
         """The events that wait, at least one unless it is time to look again."""
@@ -134,7 +152,8 @@ class Decider:
             case Led():
                 return replace(state, leadership=event.leadership)
             case Opened():
-                return replace(state, own=event.own, open_failures=event.failures)
+                # What the plugins said of a pair depends on what this side offers.
+                return replace(state, own=event.own, open_failures=event.failures, kept_drivers={})
             case Observed():
                 return states.observed(state, event.driver, event.states)
             case Connected():

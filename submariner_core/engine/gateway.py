@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
-from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject, Transition
-from submariner_core.api.naming import cable_name
+from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Transport
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
-from submariner_core.daemon.node import private_ip
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.daemon.watching import watch_store
 from submariner_core.engine import local
 from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import Control
 from submariner_core.engine.decider import Decider, Sinks
+from submariner_core.engine.diary import Diary
 from submariner_core.engine.events import (
     Event,
     Led,
@@ -43,7 +40,7 @@ from submariner_core.engine.metrics import Figures, GatewayCollector
 from submariner_core.engine.opening import Opening, keep_observing
 from submariner_core.engine.router import Router
 from submariner_core.engine.writer import Writer
-from submariner_core.kernel import Kernel
+from submariner_core.kernel import Kernel, KernelError
 from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober
@@ -59,9 +56,10 @@ from submariner_core.reconcile.stores import StoreView
 from submariner_core.reconcile.sync import Sync
 
 BEAT = 1.0
+KERNEL_RETRY = 1.0
+CLOSE_TIMEOUT = 5.0
 GATEWAY_PERIOD = 5.0
 """Seconds between writes of the Gateway object: also the sign of life others go by."""
-KEPT_TRANSITIONS = 20
 LOCK_PATIENCE = 10.0
 LEAVE_LIMIT = 45.0
 """Seconds that handing over and draining may take before the process exits regardless."""
@@ -81,31 +79,54 @@ class Gateway:
         self._datastore = loaded.datastore()
         self._broker = loaded.broker()
         self._kernel = Kernel()
-        self._transitions: tuple[Transition, ...] = ()
-        self._causes: Counter[str] = Counter()
-        self._told: dict[str, Connection] = {}
-        self._since: dict[str, float] = {}
+        self._diary = Diary(loaded.hooks)
         self._conflicts: tuple[str, ...] = ()
         self._figures = Figures()
-        self._opened = asyncio.Event()
+        self._reasons: tuple[str, ...] = ("it is starting",)
         self._read_once = asyncio.Event()
 
     async def run(self) -> None:
         """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
-        settings = self._settings
-        settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = HostLock(Path(settings.state_dir) / "gateway.lock")
-        async with asyncio.timeout(LOCK_PATIENCE):
-            await lock.wait()
+        lock = await self._lock()
+        try:
+            self._serve()
+            await self._run(lock)
+        finally:
+            self._server.stop()
+            await self._close()
+            lock.release()
+
+    async def _lock(self) -> HostLock:
+        folder = self._settings.state_dir
+        lock = HostLock(folder / "gateway.lock")
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            async with asyncio.timeout(LOCK_PATIENCE):
+                await lock.wait()
+        except TimeoutError:
+            raise ConfigError(
+                f"state_dir: another gateway of this host holds {folder / 'gateway.lock'}: "
+                "stop it, or give each a state_dir of its own"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"state_dir: {folder}: {error.strerror}; run as root or choose another folder"
+            ) from error
+        return lock
+
+    def _serve(self) -> None:
+        metrics = self._settings.metrics
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(GatewayCollector(lambda: self._figures))
         self._loaded.hooks.register_metrics(registry)
         self._server = HealthServer(
-            settings.metrics.address, settings.metrics.gateway_port, registry, self._readiness
+            metrics.address, metrics.gateway_port, registry, self._readiness
         )
-        if settings.metrics.gateway_port:
+        if metrics.gateway_port:
             self._server.start()
+
+    async def _run(self, lock: HostLock) -> None:
         stop, hurry = asyncio.Event(), asyncio.Event()
 
         def told() -> None:
@@ -114,19 +135,14 @@ class Gateway:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told)
-        log.info("starting", version=__version__, cluster=settings.cluster_id)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = self._start(group, lock)
-                await stop.wait()
-                log.info("stopping")
-                await self._leave(group, hurry)
-                for task in tasks:
-                    task.cancel()
-        finally:
-            self._server.stop()
-            await self._close()
-            lock.release()
+        log.info("starting", version=__version__, cluster=self._settings.cluster_id)
+        async with asyncio.TaskGroup() as group:
+            tasks = self._start(group, lock)
+            await stop.wait()
+            log.info("stopping")
+            await self._leave(group, hurry)
+            for task in tasks:
+                task.cancel()
 
     async def _leave(self, group: asyncio.TaskGroup, hurry: asyncio.Event) -> None:
         """Hand over and drain; a second signal or too long a wait ends it."""
@@ -171,7 +187,7 @@ class Gateway:
         post = self._post
         self._router = Router(self._kernel, post)
         lanes = Lanes(group, dict(self._drivers), post)
-        self._opening = Opening(settings, self._kernel, self._drivers, post)
+        self._opening = Opening(settings, self._kernel, self._drivers, post, self._slot)
         self._publisher = Publisher(self._datastore, self._object, lasting, GATEWAY_PERIOD)
         check = settings.health_check
         self._decider = Decider(
@@ -183,7 +199,7 @@ class Gateway:
                 targets=self._prober.set_targets if check.enabled else lambda _: None,
                 writes=self._write,
                 candidacy=self._candidacy,
-                moved=self._moved,
+                moved=self._diary.moved,
                 decided=self._decided,
             ),
             self._prober.health,
@@ -197,15 +213,16 @@ class Gateway:
             self._router.run(),
             self._publisher.run(),
             self._hand_over.run(),
-            self._prober.run(),
             self._open(),
             self._beat(),
             self._watch_kernel(),
-            Control(settings.state_dir, {"hand-over": self._hand_over.on_command}).run(),
+            self._control(),
             self._watch(StoreName.DATASTORE, self._datastore),
             *(writer.run() for writer in self._writers.values()),
-            *(keep_observing(name, one, post, self._opened) for name, one in self._drivers),
+            *(keep_observing(name, one, post, self._opening.done) for name, one in self._drivers),
         ]
+        if check.enabled:
+            works.append(self._probe())
         if self._broker is not None:
             works.append(self._watch(StoreName.BROKER, self._broker))
         return [group.create_task(work) for work in works]
@@ -234,24 +251,41 @@ class Gateway:
     async def _open(self) -> None:
         """Open the drivers once the datastore has told which slots are taken."""
         await self._read_once.wait()
+        await self._opening.run()
+
+    def _slot(self, cable: str) -> int | None:
+        """The number of this gateway, by its cable's name."""
         state = self._decider.state
         current = own_endpoint_object(state)
         listed = (current.gateways or ()) if current is not None else ()
-        private = await private_ip(self._settings, self._kernel)
-        name = cable_name(self._settings.cluster_id, private)
-        slot = own_slot(name, listed, state.datastore.gateways())
-        if slot is None:
-            raise ConfigError(
-                f"cluster {self._settings.cluster_id!r} has as many gateways as there are slots; "
-                "take the gateway label off a node"
-            )
-        self._opened.set()
-        await self._opening.run(slot)
+        return own_slot(cable, listed, state.datastore.gateways())
 
     async def _watch_kernel(self) -> None:
-        async for _device in self._kernel.watch():
-            self._router.doubt()
-            self._opening.again()
+        while True:
+            try:
+                async for _device in self._kernel.watch():
+                    self._router.doubt()
+                    self._opening.again()
+            except (KernelError, OSError) as error:
+                log.warning("kernel-watch-failed", reason=str(error), retry_in=KERNEL_RETRY)
+            await asyncio.sleep(KERNEL_RETRY)
+
+    async def _probe(self) -> None:
+        try:
+            await self._prober.run()
+        except PermissionError as error:
+            raise ConfigError(
+                f"health_check: no probes can be sent: {error.strerror}; the process needs "
+                "CAP_NET_RAW, or set health_check: {enabled: false}"
+            ) from error
+
+    async def _control(self) -> None:
+        """Commands are a convenience: without their socket the gateway does its work."""
+        folder = self._settings.state_dir
+        try:
+            await Control(folder, {"hand-over": self._hand_over.on_command}).run()
+        except OSError as error:
+            log.warning("no-control-socket", folder=str(folder), reason=str(error))
 
     async def _beat(self) -> None:
         while True:
@@ -259,30 +293,8 @@ class Gateway:
             await asyncio.sleep(BEAT)
 
     def _led(self, leadership: Leadership) -> None:
-        self._causes[leadership.cause] += 1
-        self._remember(
-            Transition(
-                time=_now(),
-                subject="leadership",
-                before="active" if not leadership.active else "passive",
-                after="active" if leadership.active else "passive",
-                epoch=leadership.epoch,
-                cause=leadership.cause,
-            )
-        )
-        self._loaded.hooks.leadership_changed(
-            leadership.active, leadership.epoch, leadership.cause
-        )
+        self._diary.led(leadership)
         self._decider.post(Led(leadership))
-
-    def _moved(self, cluster: str, before: str, after: str, epoch: int, cause: str) -> None:
-        log.info("path-moved", cluster=cluster, before=before, after=after, cause=cause)
-        moved = Transition(_now(), f"path to {cluster}", before, after, epoch, cause)
-        self._remember(moved)
-        self._loaded.hooks.path_moved(moved)
-
-    def _remember(self, transition: Transition) -> None:
-        self._transitions = (*self._transitions, transition)[-KEPT_TRANSITIONS:]
 
     # ---- sinks
 
@@ -300,18 +312,16 @@ class Gateway:
     def _decided(self, state: State, plan: Plan, _written: Sync) -> float | None:
         if state.datastore.seen:
             self._read_once.set()
-        for held in state.held.values():
-            if held.path is not None:
-                self._since.setdefault(held.name, time.time())
         now = connections(state, plan, self._healths(state))
-        for connection in now:
-            name = connection.endpoint.cable_name
-            previous = self._told.get(name)
-            if previous is None or previous.status != connection.status:
-                self._loaded.hooks.connection_changed(connection, previous)
-        self._told = {connection.endpoint.cable_name: connection for connection in now}
-        self._since = {name: at for name, at in self._since.items() if name in self._told}
+        self._diary.connections(
+            now, (held.name for held in state.held.values() if held.path is not None)
+        )
         self._figures = self._figure(state, now)
+        self._reasons = plan.reasons
+        if state.own is not None:
+            wanted = self._slot(state.own.endpoint.cable_name)
+            if wanted not in (None, state.own.slot):
+                self._opening.again()
         self._publisher.look()
         up = (one for one in now if one.status is ConnectionStatus.CONNECTED)
         return self._hand_over.consider(frozenset(one.endpoint.cluster_id for one in up))
@@ -321,11 +331,11 @@ class Gateway:
             local=state.own.endpoint if state.own is not None else None,
             connections=now,
             cables={name: one for seen in state.observed.values() for name, one in seen.items()},
-            since=dict(self._since),
+            since=self._diary.since,
             active=state.leadership.active,
             epoch=state.leadership.epoch,
             syncs=self._publisher.writes,
-            transitions=dict(self._causes),
+            transitions=dict(self._diary.causes),
             stale_writes=sum(writer.refused for writer in self._writers.values()),
             void_rounds=self._prober.void_rounds,
             kernel_writes=self._router.written,
@@ -342,28 +352,26 @@ class Gateway:
     def _object(self) -> GatewayObject | None:
         decider = self._decider
         return gateway_object(
-            decider.state,
+            replace(decider.state, leadership=self._elector.leadership),
             decider.plan,
             self._healths(decider.state),
             version=__version__,
             timestamp=int(time.time()),
-            transitions=self._transitions,
+            transitions=self._diary.transitions,
             failure="; ".join(self._conflicts),
             draining=decider.draining,
         )
 
     def _readiness(self) -> Readiness:
-        reasons = self._decider.plan.reasons
-        return Readiness(not reasons, reasons)
+        return Readiness(not self._reasons, self._reasons)
 
     async def _close(self) -> None:
-        for _, driver in self._drivers:
-            await driver.close()
-        for transport in (self._datastore, self._broker):
-            if transport is not None:
-                await transport.close()
-        await self._kernel.close()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+        stores = (self._loaded.lease_store(), self._datastore, self._broker)
+        closes = [driver.close for _, driver in self._drivers]
+        closes += [store.close for store in stores if store is not None]
+        for close in (*closes, self._kernel.close):
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await close()
+            except Exception as error:  # noqa: BLE001 - whatever one raises, the others are closed
+                log.warning("not-closed", reason=repr(error))

@@ -5,7 +5,8 @@ Nothing is remembered between scrapes, so no series outlives its connection or i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,6 +24,21 @@ _CONNECTION_LABELS = (
     "remote_hostname",
     "remote_endpoint_ip",
 )
+
+
+_NAMES = (
+    (re.compile(r"^(the lease of|reclaimed from|(named|handed).* (by|to)) \S+"), r"\1 ?"),
+    (re.compile(r"^\S+ took the lease"), "? took the lease"),
+    (re.compile(r"\b\d+\b"), "?"),
+)
+"""What differs from one change of leadership to the next, in the words of the election."""
+
+
+def cause_label(cause: str) -> str:
+    """The cause of a change of leadership without names and numbers: one of a few."""
+    for pattern, general in _NAMES:
+        cause = pattern.sub(general, cause)
+    return cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +128,12 @@ def _connections(figures: Figures, local: Endpoint) -> Iterator[Metric]:
     short = GaugeMetricFamily(
         "submariner_connections_short", "1 for a status seen", labels=["cable_driver", "status"]
     )
+    seen: set[tuple[str, ...]] = set()
     for connection in figures.connections:
         values = _values(local, connection)
+        if values in seen:
+            continue  # two gateways that call themselves alike: a series stands once
+        seen.add(values)
         name = connection.endpoint.cable_name
         status.add_metric([*values, connection.status.value], 1)
         if connection.latency is not None and connection.latency.last:
@@ -132,9 +152,9 @@ def _connections(figures: Figures, local: Endpoint) -> Iterator[Metric]:
     yield from (rx, tx, status, since, latency, short)
 
 
-def _values(local: Endpoint, connection: Connection) -> Sequence[str]:
+def _values(local: Endpoint, connection: Connection) -> tuple[str, ...]:
     remote = connection.endpoint
-    return [
+    return (
         remote.backend,
         local.cluster_id,
         local.hostname,
@@ -142,4 +162,4 @@ def _values(local: Endpoint, connection: Connection) -> Sequence[str]:
         remote.cluster_id,
         remote.hostname,
         str(remote.public_ip or ""),
-    ]
+    )
