@@ -13,6 +13,7 @@ import click
 
 from submariner_core.api.errors import StoreUnavailable, SubmarinerError
 from submariner_core.cli.output import Column, output_option, render
+from submariner_core.cli.settings_option import config_option
 
 if TYPE_CHECKING:
     from submariner_core.api.transport import Ref, Transport
@@ -28,12 +29,7 @@ class NotForgotten(SubmarinerError):
 
 @click.command()
 @click.argument("cluster")
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="SUBMARINER_CONFIG",
-    help="The YAML file of a gateway of this cluster.",
-)
+@config_option
 @click.option("--force", is_flag=True, help="Even if it is connected, or is this very cluster.")
 @output_option
 def forget(cluster: str, config: Path | None, force: bool, output: str) -> None:
@@ -50,9 +46,11 @@ async def _forget(cluster: str, config: Path | None, force: bool) -> list[Mappin
     from submariner_core.api.info import Role
     from submariner_core.cli.stores import read_store
     from submariner_core.loading import load_from
+    from submariner_core.observe.logs import configure
     from submariner_core.reconcile.departure import records_of
 
     loaded = load_from(config, os.environ, roles=(Role.BROKER,))
+    configure(loaded.settings.log.model_copy(update={"level": "warning"}))
     stores: dict[str, Transport] = {}
     # the broker first: the leader copies to the datastore what still stands there
     broker = loaded.broker()

@@ -19,6 +19,7 @@ def gateway(context: click.Context, config: Path | None) -> None:
     if context.invoked_subcommand is not None:
         return
     from submariner_core.api.info import Role
+    from submariner_core.config import Task, requested_task
     from submariner_core.engine.gateway import Gateway
     from submariner_core.loading import load_from
     from submariner_core.observe.logs import configure
@@ -26,6 +27,12 @@ def gateway(context: click.Context, config: Path | None) -> None:
     roles = (Role.CABLE, Role.ELECTION, Role.BROKER, Role.EXTENSION)
     loaded = load_from(config, os.environ, roles=roles)
     configure(loaded.settings.log)
+    task = requested_task(os.environ)
+    if task is not Task.RUN:
+        from submariner_core.cli.node.task import perform
+
+        perform(task, loaded, on_gateway=True)
+        return
     asyncio.run(Gateway(loaded.settings, loaded).run())
 
 

@@ -20,10 +20,17 @@ import click
 def route_agent(config: Path | None) -> None:
     """Run this node's route agent until SIGTERM or SIGINT; the data path stays when it exits."""
     from submariner_core.api.info import Role
+    from submariner_core.config import Task, requested_task
     from submariner_core.loading import load_from
     from submariner_core.observe.logs import configure
     from submariner_core.routeagent.agent import RouteAgent
 
     loaded = load_from(config, os.environ, roles=(Role.BROKER, Role.ROUTE, Role.EXTENSION))
     configure(loaded.settings.log)
+    task = requested_task(os.environ)
+    if task is not Task.RUN:
+        from submariner_core.cli.node.task import perform
+
+        perform(task, loaded, on_gateway=False)
+        return
     asyncio.run(RouteAgent(loaded.settings, loaded).run())

@@ -54,8 +54,18 @@ class HostLock:
         except BaseException:
             os.close(descriptor)
             raise
+        if not self._in_place(descriptor):
+            os.close(descriptor)
+            return False
         self._descriptor = descriptor
         return True
+
+    def _in_place(self, descriptor: int) -> bool:
+        """Whether the locked file is still the one at our path: clean-up removes it."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     async def wait(self) -> None:
         """Take the lock as soon as its holder is gone. Bound it with ``asyncio.timeout``."""

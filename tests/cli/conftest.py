@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from submariner_core.cli.main import main
@@ -16,10 +17,11 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run() -> Run:
+def run() -> Iterator[Run]:
     """``run("check", path)`` in this process; the result has output, stderr and exit code."""
 
     def call(*words: object, **environ: str) -> Result:
         return CliRunner().invoke(main, [str(word) for word in words], env=dict(environ))
 
-    return call
+    yield call
+    structlog.reset_defaults()  # a command's logging ends with its terminal
