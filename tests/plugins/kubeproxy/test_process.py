@@ -113,6 +113,15 @@ class Agent:
     def sends_through(self) -> str:
         return self.site.run("worker", "ip -o route show 10.2.0.0/16")
 
+    async def told_of_a_move(self) -> None:
+        """Until the node's own object tells of its move."""
+        async with asyncio.timeout(20):
+            while True:
+                stored = await self.store.read(Kind.ROUTE_AGENT, "worker")
+                if stored is not None and stored.status.transitions:
+                    return
+                await asyncio.sleep(0.05)
+
     async def until(self, condition) -> None:
         async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - a node has no event
@@ -136,6 +145,7 @@ async def test_a_node_is_steered_from_the_datastore_and_stays_so_when_the_agent_
 
     await agent.lead("gw2", 2)
     await agent.until(lambda: "240.50.0.3" in agent.sends_through())
+    await agent.told_of_a_move()
 
     process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, 10) == 0
