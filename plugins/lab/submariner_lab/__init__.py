@@ -11,6 +11,7 @@ from submariner_lab.node import Node
 from submariner_lab.reach import Protocol, Seen, Unreached
 from submariner_lab.spec import LabSpec
 from submariner_lab.store import Store
+from submariner_lab.tcp import Stream, StreamReport
 
 __all__ = [
     "Cluster",
@@ -25,5 +26,7 @@ __all__ = [
     "Protocol",
     "Seen",
     "Store",
+    "Stream",
+    "StreamReport",
     "Unreached",
 ]

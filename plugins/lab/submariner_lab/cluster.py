@@ -90,13 +90,26 @@ class Cluster:
         reached = self.reaches(active)
         return all(any(n.site.name in reached for n in other.nodes) for other in others)
 
+    @property
+    def warm(self) -> frozenset[str]:
+        """Host names of the gateways that hold cables: the first two of the leader's list."""
+        own = [
+            endpoint
+            for endpoint in self._view.endpoints(self.store.site.name)
+            if endpoint.spec.cluster_id == self.name and endpoint.gateways is not None
+        ]
+        latest = max(own, key=lambda endpoint: endpoint.epoch or 0, default=None)
+        entries = latest.gateways if latest is not None and latest.gateways else ()
+        return frozenset(entry.endpoint.hostname for entry in entries[:WARM])
+
     def settled(self, others: tuple[Cluster, ...]) -> bool:
-        """Whether every candidate is ready and connected to just the gateways that are warm."""
-        wanted = {node.site.name for other in others for node in other.candidates[:WARM]}
-        gateways = self.gateways
-        return all(
+        """Whether every warm gateway is ready and connected to every warm gateway elsewhere."""
+        warm, gateways = self.warm, self.gateways
+        wanted = frozenset[str]().union(*(other.warm for other in others))
+        return len(warm) == min(WARM, len(self.candidates)) and all(
             node.site.name in gateways
             and gateways[node.site.name].status.ready
             and self.reaches(node) == wanted
-            for node in self.candidates[:WARM]
+            for node in self.nodes
+            if node.site.name in warm
         )

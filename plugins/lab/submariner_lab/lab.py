@@ -22,11 +22,12 @@ from submariner_lab.errors import LabError, LabTimeout
 from submariner_lab.faults import Faults
 from submariner_lab.flow import FIRST_PORT, Flow
 from submariner_lab.node import Node, store_options
-from submariner_lab.packetfilter import POD_PORT
+from submariner_lab.packetfilter import POD_PORT, SERVICE_PORT
 from submariner_lab.process import Process
 from submariner_lab.reach import Protocol, Seen, ask
 from submariner_lab.spec import LabSpec
 from submariner_lab.store import Store
+from submariner_lab.tcp import Stream
 from submariner_lab.view import View
 
 POLL = 0.05
@@ -213,6 +214,14 @@ class Lab:
         """A UDP flow between the pods of two nodes, one datagram each ``interval`` each way."""
         self._flows += 1
         return Flow(a.site, b.site, self.folder, FIRST_PORT + self._flows, interval)
+
+    def stream(self, source: Node, target: Node | Cluster) -> Stream:
+        """A TCP stream from a node's pod to another's, or to a cluster's ClusterIP."""
+        self._flows += 1
+        stem = self.folder / f"stream-{self._flows}"
+        if isinstance(target, Cluster):
+            return Stream(source.site, target.site.cluster_ip, SERVICE_PORT, stem)
+        return Stream(source.site, target.site.pod_address, POD_PORT, stem)
 
     async def ask(
         self, source: Node, target: Node, *, host: bool = False, protocol: Protocol = Protocol.TCP

@@ -70,6 +70,31 @@ async def test_a_flow_counts_what_a_one_way_partition_took(plain_lab: Lab) -> No
     assert len(flow.report.forth.outages) == 1
 
 
+async def test_a_stream_tells_its_longest_silence(plain_lab: Lab) -> None:
+    a, b = (cluster.nodes[1] for cluster in plain_lab.clusters)
+    async with plain_lab.stream(a, b) as stream, plain_lab.flow(a, b) as flow:
+        with pytest.raises(LabError, match="still runs"):
+            _ = stream.report
+        await flow.flowing(300)
+        cut = plain_lab.faults.partition((a.site,), (b.site,))
+        await asyncio.sleep(0.4)
+        cut.heal()
+        await flow.flowing(1000)
+    assert stream.report.error is None
+    assert 0.3 < stream.report.stall < 2
+    assert stream.report.echoed > 20
+    assert (str(a.site.pod_address), "pod of west-2") == (stream.report.peer, stream.report.server)
+
+
+async def test_a_stream_that_cannot_connect_says_why(plain_lab: Lab) -> None:
+    a, b = (cluster.nodes[1] for cluster in plain_lab.clusters)
+    b.echo.kill()
+    async with plain_lab.stream(a, b) as stream:
+        await plain_lab.until(lambda: not stream.running, timeout=10)
+    assert stream.report.error is not None
+    assert "refused" in stream.report.error
+
+
 async def test_a_killed_flow_leaves_no_report(plain_lab: Lab) -> None:
     a, b = (cluster.nodes[0] for cluster in plain_lab.clusters)
     with pytest.raises(LabError, match="was it killed"):

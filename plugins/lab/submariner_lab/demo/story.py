@@ -40,7 +40,7 @@ async def _connect(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
 
     def connected() -> bool:
         if ended := lab.ended():
-            raise LabError(f"a process of the lab ended\n{ended}")
+            raise LabError(ended)
         return lab.connected()
 
     await lab.until(connected, START, "every cluster has an active, connected gateway")
@@ -67,6 +67,7 @@ async def _fail_over(lab: Lab, screen: Screen, findings: list[Finding]) -> None:
     here, there = lab.clusters[0], lab.clusters[1]
     victim, epoch = here.leader, here.epoch
     a, b = here.bystander, there.bystander
+    await lab.until(lab.settled, START, "every standby is ready")
     screen.step(f"1 kHz of UDP each way between the pods of {a.site.name} and {b.site.name}")
     async with lab.flow(a, b) as flow:
         screen.flow = flow

@@ -3,22 +3,27 @@
     python stream.py ADDRESS PORT RESULT
 
 On SIGTERM, or when the connection ends, writes RESULT (JSON): ``sent`` and ``echoed`` records,
-``stall`` (the longest silence of the echo in seconds), ``error`` (what ended the connection, or
-null), ``peer`` (our address as the server saw it), ``server`` (its name).
+``stall`` (the longest silence of the echo in seconds), ``silence`` (the one at the end), ``error``
+(what ended the connection, or null), ``ended`` (when, in ns of the monotonic clock), ``peer`` (our
+address as the server saw it), ``server`` (its name). RESULT.status holds the number of echoed
+records at any time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+COUNTER = struct.Struct("=Q")
 RECORD = 16
 INTERVAL = 0.01
 CONNECT_TIMEOUT = 5.0
@@ -27,11 +32,16 @@ CONNECT_TIMEOUT = 5.0
 class Stream:
     """One connection and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: Path) -> None:
         self.stopping = False
+        status.write_bytes(bytes(COUNTER.size))
+        with status.open("r+b") as file:
+            self.status = mmap.mmap(file.fileno(), COUNTER.size)
         self.sent = 0
         self.echoed_bytes = 0
         self.stall = 0.0
+        self.silence = 0.0
+        self.ended = 0
         self.error: str | None = None
         self.greeting: dict[str, Any] = {}
 
@@ -45,6 +55,7 @@ class Stream:
                 self._exchange(sock)
         except OSError as error:
             self.error = str(error)
+        self.ended = time.monotonic_ns()
 
     def _greet(self, sock: socket.socket) -> None:
         line = b""
@@ -68,9 +79,11 @@ class Stream:
                 if not data:
                     raise ConnectionError("closed by the server")
                 self.echoed_bytes += len(data)
+                self.status[:] = COUNTER.pack(self.echoed_bytes // RECORD)
                 now = time.monotonic()
                 self.stall, last = max(self.stall, now - last), now
-        self.stall = max(self.stall, time.monotonic() - last)
+        self.silence = time.monotonic() - last
+        self.stall = max(self.stall, self.silence)
 
     def write(self, result: Path) -> None:
         """The outcome."""
@@ -78,6 +91,8 @@ class Stream:
             "sent": self.sent,
             "echoed": self.echoed_bytes // RECORD,
             "stall": self.stall,
+            "silence": self.silence,
+            "ended": self.ended,
             "error": self.error,
             "peer": self.greeting.get("peer"),
             "server": self.greeting.get("server"),
@@ -89,7 +104,7 @@ class Stream:
 
 def main() -> None:
     """Run one stream."""
-    stream = Stream()
+    stream = Stream(Path(f"{sys.argv[3]}.status"))
 
     def stop(*_: object) -> None:
         stream.stopping = True
