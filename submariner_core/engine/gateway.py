@@ -15,7 +15,7 @@ from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
 from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject
 from submariner_core.api.transport import Event as RecordEvent
-from submariner_core.api.transport import Kind, Transport
+from submariner_core.api.transport import Kind, Snapshot, Transport
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
 from submariner_core.daemon.publisher import Publisher
@@ -239,6 +239,8 @@ class Gateway:
     async def _watch(self, store: StoreName, transport: Transport) -> None:
         def changed(event: RecordEvent) -> None:
             self._decider.post(StoreChanged(store, event))
+            if store is StoreName.DATASTORE and isinstance(event, Snapshot):
+                self._publisher.again()  # a store that lost this gateway makes others forget it
 
         await watch_store(
             store.value,

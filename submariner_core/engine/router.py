@@ -29,6 +29,7 @@ from submariner_core.reconcile.routing import (
     changes,
     is_own_nexthop,
     is_own_rule,
+    outcome,
 )
 
 RECHECK = 30.0
@@ -168,7 +169,7 @@ class Router:
                 if error.errno == errno.ETIMEDOUT:
                     raise
                 refused.append(_Refused(change, error))
-        self._known = None if refused else want
+        self._known = None if refused else outcome(have, want)
         return refused
 
     async def _observe(self) -> Routing:

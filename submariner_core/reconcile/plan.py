@@ -290,6 +290,8 @@ def _unready(state: State, clusters: Mapping[str, ClusterPlan]) -> Iterable[str]
             have = state.held.get((want.driver, name))
             if (have is None or have.path is None) and (reached is None or name in reached):
                 yield f"cluster {cluster_id}: cable {name} is not up"
+        if one.carrier is not None and cluster_id not in state.carriers:
+            yield f"cluster {cluster_id}: not routed yet"
 
 
 def _reached(state: State) -> frozenset[str] | None:

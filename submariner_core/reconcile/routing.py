@@ -228,3 +228,12 @@ def changes(have: Routing, want: Routing) -> tuple[Change, ...]:
         if nexthop.id not in wanted_ids and nexthop.id not in still_used
     ]
     return tuple(things)
+
+
+def outcome(have: Routing, want: Routing) -> Routing:
+    """What is there once the :func:`changes` are made: ``want``, and what it leaves alone."""
+    gone = {change.thing for change in changes(have, want) if isinstance(change, Remove)}
+    nexthops = {n.id: n for n in (*have.nexthops, *want.nexthops) if n not in gone}
+    routes = {(r.table, r.destination): r for r in (*have.routes, *want.routes) if r not in gone}
+    rules = dict.fromkeys(r for r in (*have.rules, *want.rules) if r not in gone)
+    return Routing(tuple(nexthops.values()), tuple(routes.values()), tuple(rules), want.left)

@@ -41,7 +41,7 @@ from submariner_core.testing import (
     RecordingExtension,
 )
 from tests.conftest import Namespaces
-from tests.reconcile.objects import endpoint, stored_endpoint
+from tests.reconcile.objects import endpoint, stored_endpoint, stored_gateway
 
 LEASE = Lease(duration=0.6, renew_deadline=0.4, retry_period=0.1)
 POD_CIDR, SERVICE_CIDR = ip_network("10.1.0.0/16"), ip_network("100.1.0.0/16")
@@ -52,6 +52,16 @@ async def until(condition: Callable[[], object], seconds: float = 8.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - a condition has no event
             await asyncio.sleep(0.005)
+
+
+async def settled(gateway: Gateway, cables: int = 0) -> None:
+    """Wait until it is ready, holds so many cables, and its status says so."""
+
+    def is_so() -> bool:
+        up = [one for one in gateway._figures.connections if one.status.value == "connected"]
+        return gateway._readiness().ready and len(up) == cables
+
+    await until(is_so)
 
 
 class Parts(Loaded):
@@ -172,16 +182,11 @@ class Node:
 
     @property
     def says(self) -> GatewayObject:
-        """The Gateway object that this node's process has published."""
+        """The Gateway object that this node's process has published; a blank one before."""
         record = self.site.datastore.get(Kind.GATEWAY, self.name)
-        assert record is not None, f"{self.name} has published nothing"
-        found = decode(record)
+        found = decode(record) if record is not None else stored_gateway(self.number, "east")
         assert isinstance(found, GatewayObject)
         return found
-
-    @property
-    def published(self) -> bool:
-        return self.site.datastore.get(Kind.GATEWAY, self.name) is not None
 
     @property
     def connected(self) -> frozenset[str]:

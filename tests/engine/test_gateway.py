@@ -8,10 +8,12 @@ import signal
 
 import pytest
 
+from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
 from submariner_core.api.model import HAStatus
 from submariner_core.api.transport import Kind
-from tests.engine.site import EastSite, changed, north, until, west
+from tests.engine.site import EastSite, changed, north, settled, until, west
+from tests.reconcile.objects import stored_endpoint
 
 pytestmark = pytest.mark.netns
 
@@ -20,7 +22,7 @@ async def test_a_gateway_becomes_active_publishes_and_connects(site: EastSite) -
     site.join(west(101), west(102))
     node = site.node(1)
     async with node.running() as gateway:
-        await until(lambda: node.published and len(node.connected) == 2)
+        await until(lambda: len(node.connected) == 2)
         await until(lambda: gateway._readiness().ready)
         status = node.says.status
         assert (status.ha_status, status.epoch, status.slot) == (HAStatus.ACTIVE, 1, 0)
@@ -30,9 +32,11 @@ async def test_a_gateway_becomes_active_publishes_and_connects(site: EastSite) -
         assert set(node.driver.cables) == {west(101).cable_name, west(102).cable_name}
         assert "10.2.0.0/16 nhid" in node.ways()
         assert "via 192.0.2.101 dev memory0" in node.ip("nexthop")
-        assert node.extension.hooks[:2] == ["submariner_leadership_changed"] + [
-            "submariner_endpoint_added"
-        ]
+        assert set(node.extension.hooks) == {
+            "submariner_leadership_changed",
+            "submariner_endpoint_added",
+            "submariner_connection_changed",
+        }
 
 
 async def test_a_gateway_is_not_ready_before_it_has_decided_anything(site: EastSite) -> None:
@@ -48,8 +52,8 @@ async def test_a_broker_that_is_away_at_the_start_blocks_nothing(site: EastSite)
     """Never again 5: a broker outage that blocks a start."""
     site.join(west())
     node = site.node(1)
-    async with node.running():
-        await until(lambda: node.published and node.connected)
+    async with node.running() as gateway:
+        await settled(gateway, 1)
     site.broker.go_away()
     before = node.ways()
     async with node.running():
@@ -63,8 +67,8 @@ async def test_a_broker_that_goes_away_stops_no_data_path(site: EastSite) -> Non
     """Never again 5: a broker outage that stops a data path."""
     site.join(west())
     node = site.node(1)
-    async with node.running():
-        await until(lambda: node.published and node.connected)
+    async with node.running() as gateway:
+        await settled(gateway, 1)
         before, actions = node.ways(), list(node.host.actions)
         site.broker.go_away()
         await asyncio.sleep(1.0)
@@ -75,8 +79,8 @@ async def test_a_broker_that_goes_away_stops_no_data_path(site: EastSite) -> Non
 async def test_a_broker_that_was_wiped_gets_our_objects_again(site: EastSite) -> None:
     site.join(west())
     node = site.node(1)
-    async with node.running():
-        await until(lambda: node.published and node.connected)
+    async with node.running() as gateway:
+        await settled(gateway, 1)
         await until(lambda: site.endpoints(site.broker) == [node.name])
         before, actions = node.ways(), list(node.host.actions)
         site.broker.wipe()
@@ -124,8 +128,8 @@ async def test_a_lost_lease_disconnects_nothing_and_restarts_nothing(site: EastS
     """Never again 4: a lost lease that restarts the process, or tears tunnels down."""
     site.join(west())
     node = site.node(1)
-    async with node.running():
-        await until(lambda: node.published and node.connected)
+    async with node.running() as gateway:
+        await settled(gateway, 1)
         before, actions = node.ways(), list(node.host.actions)
         record = site.lease.record
         assert record is not None
@@ -144,14 +148,14 @@ async def test_a_restart_changes_neither_cables_nor_kernel(site: EastSite) -> No
     site.join(west(101), west(102))
     site.join(north())
     node = site.node(1)
-    async with node.running():
-        await until(lambda: node.published and len(node.connected) == 3)
+    async with node.running() as gateway:
+        await settled(gateway, 3)
         await until(lambda: site.endpoints(site.broker) == [node.name])
-        await asyncio.sleep(0.5)
     before, actions = node.ways(), list(node.host.actions)
     async with node.running() as gateway:
-        await until(lambda: gateway._readiness().ready and node.says.status.epoch == 2)
-        await asyncio.sleep(0.5)
+        await settled(gateway, 3)
+        await until(lambda: node.says.status.epoch == 2)
+        await asyncio.sleep(0.3)
         assert gateway._router.written == 0
     assert (node.ways(), node.host.actions) == (before, actions)
 
@@ -161,12 +165,16 @@ async def test_a_malformed_record_harms_only_itself(site: EastSite) -> None:
     site.join(west())
     good = site.broker.get(Kind.CLUSTER, "west")
     assert good is not None
-    for name, body in (("bad1", {}), ("bad2", {"spec": {"cluster_id": ["x"]}}), ("bad3", {"x": 1})):
+    for name, body in (
+        ("bad1", {}),
+        ("bad2", {"spec": {"cluster_id": ["x"]}}),
+        ("bad3", {"x": 1}),
+    ):
         ref = type(good.ref)(Kind.ENDPOINT, name)
         site.broker.put(type(good)(ref, body, {"submariner-io/clusterID": "bad"}), None)
     node = site.node(1)
     async with node.running():
-        await until(lambda: node.published and node.connected)
+        await until(lambda: node.connected)
         assert site.endpoints(site.datastore, "bad") == []
 
 
@@ -179,7 +187,7 @@ async def test_our_cluster_id_in_use_by_somebody_else_is_said_and_not_fought_ove
     site.join(stranger)
     node = site.node(1)
     async with node.running():
-        await until(lambda: node.published and "is in use" in node.says.status.status_failure)
+        await until(lambda: "is in use" in node.says.status.status_failure)
         assert site.endpoints(site.broker) == ["theirs"]
 
 
@@ -189,7 +197,7 @@ async def test_a_replaced_endpoint_is_made_before_the_old_one_is_broken(site: Ea
     site.join(old)
     node = site.node(1)
     async with node.running():
-        await until(lambda: node.published and node.connected)
+        await until(lambda: node.connected)
         actions = len(node.host.actions)
         first = next(r.ref for r in site.broker.records if r.ref.name.endswith("101"))
         site.join(new, epoch=2)
@@ -210,7 +218,7 @@ async def test_a_prefix_in_conflict_is_refused_and_the_refusal_lifts(site: EastS
     heir = north(subnets=["10.2.0.0/16", "10.3.0.0/16"])
     node = site.node(1)
     async with node.running():
-        await until(lambda: node.published and node.connected)
+        await until(lambda: node.connected)
         site.join(heir)
         await until(lambda: "10.2.0.0/16" in node.says.status.status_failure)
         assert "via 192.0.2.101" in node.ip("nexthop")
@@ -229,8 +237,6 @@ async def test_a_zombie_s_endpoint_is_deleted(site: EastSite) -> None:
         await until(lambda: site.endpoints(site.broker) == [node.name])
         zombie = changed(west(78), cluster_id="east", subnets=())
         zombie = changed(zombie, cable_name="submariner-cable-east-192-0-2-78", hostname="zombie")
-        from tests.reconcile.objects import stored_endpoint
-
         site.put(stored_endpoint(zombie), site.datastore)
         await until(lambda: site.endpoints(site.datastore) == [node.name])
 
@@ -239,7 +245,7 @@ async def test_a_status_that_is_published_last_says_passive(site: EastSite) -> N
     """Never again 15: a gateway that is gone, shown as active."""
     node = site.node(1)
     async with node.process() as (_, task):
-        await until(lambda: node.published and node.says.status.ha_status is HAStatus.ACTIVE)
+        await until(lambda: node.says.status.ha_status is HAStatus.ACTIVE)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(task, 10)
         assert node.says.status.ha_status is HAStatus.PASSIVE
@@ -253,7 +259,7 @@ async def test_a_second_process_on_the_same_host_says_why_it_cannot_start(
     monkeypatch.setattr("submariner_core.engine.gateway.LOCK_PATIENCE", 0.2)
     node = site.node(1)
     async with node.running():
-        await until(lambda: node.published)
+        await until(lambda: node.says.status.version == __version__)
         twin = site.node(2)
         async with twin.process(state_dir=node.state_dir) as (_, task):
             with pytest.raises(ConfigError, match="another gateway of this host"):

@@ -8,17 +8,6 @@ from pathlib import Path
 from submariner_core.engine.identity import HostLock
 
 
-def test_the_second_gets_it_when_the_first_lets_go(tmp_path: Path) -> None:
-    first, second = HostLock(tmp_path / "lock"), HostLock(tmp_path / "lock")
-    assert first.acquire()
-    assert first.acquire(), "who holds it, holds it"
-    assert not second.acquire()
-    first.release()
-    first.release()
-    assert second.acquire()
-    second.release()
-
-
 async def test_a_lock_on_a_removed_file_is_none(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     cleaning, waiting = HostLock(path), HostLock(path)

@@ -117,6 +117,19 @@ async def test_a_restart_with_the_same_wish_writes_nothing(node: Node) -> None:
     assert node.ip("-d", "route", "show", "table", "all") + node.ip("-d", "nexthop") == before
 
 
+async def test_what_is_left_to_be_taken_over_is_not_written_again(node: Node) -> None:
+    """Never again 7: a restart takes one cable over after the other, and touches no route."""
+    whole = wish(west(), north(SECOND), west="a", north="b")
+    async with node.routed(whole):
+        pass
+    partly = wish(west(None, left=(WEST,)), north(SECOND), north="b")
+    async with node.routed(partly) as router:
+        assert "via 241.0.0.2" in node.ways()["10.2.0.0/16"]
+        router.want(whole)
+        await until(lambda: node.said[-1] == Routed(whole.carriers))
+        assert router.written == 0
+
+
 async def test_what_is_not_ours_stays(node: Node) -> None:
     """Never again 11: removal of what is not ours."""
     node.ip("route", "add", "198.51.100.0/24", "via", "241.0.0.9", "table", "77")
