@@ -16,6 +16,9 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 from submariner_core.api.errors import ConfigError
 from submariner_core.config.document import Document, Loc, Place
 
+MOST_VALUES = 100_000
+"""Values that a file may hold, each use of an alias counted: lines of aliases multiply."""
+
 
 def read_yaml(path: Path) -> Document:
     """The file's values and places. Raises :class:`ConfigError`; no message shows a value."""
@@ -26,6 +29,11 @@ def read_yaml(path: Path) -> Document:
         root = YAML(typ="rt", pure=True).load(text)
     except YAMLError as error:
         raise ConfigError(_yaml_problem(source, error, text)) from None
+    except Exception as error:  # noqa: BLE001 - the library trips over rare syntax in many ways
+        raise ConfigError(
+            f"{source}: is not YAML that a settings file may hold ({type(error).__name__}); "
+            "use plain mappings, lists, strings and numbers"
+        ) from None
     if root is None:
         raise ConfigError(f"{source}: is empty; it needs at least cluster_id and plugins")
     if not isinstance(root, CommentedMap):
@@ -92,9 +100,13 @@ class _Reader:
         self._source = source
         self._places = places
         self._above: list[int] = []
+        self._count = 0
 
     def plain(self, loc: Loc, value: Any) -> Any:
         """``value`` in plain types; places of everything below are noted."""
+        self._count += 1
+        if self._count > MOST_VALUES:
+            raise self._error(loc, "too many values; are there aliases of aliases?")
         if isinstance(value, TaggedScalar):
             raise self._error(loc, f"the tag {value.tag.value} means nothing here; remove it")
         if not isinstance(value, (CommentedMap, CommentedSeq)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,33 @@ def test_a_document_never_shows_its_values(tmp_path: Path) -> None:
     path = tmp_path / "g.yaml"
     path.write_text("token: s3cret\n")
     assert "s3cret" not in repr(read_yaml(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%YAML 1.9\n---\na: 1\n",
+        "a: !x/y 1\n",
+        "a: 2001-99-99\n",
+        "[1]: 2\n",
+        f"a: {'9' * 5000}\n",
+        f"a: {'[' * 5000}{']' * 5000}\n",
+    ],
+    ids=["directive", "tag", "date", "key", "number", "depth"],
+)
+def test_what_the_yaml_library_trips_over_is_refused_in_one_line(
+    tmp_path: Path, text: str
+) -> None:
+    message = refusal(tmp_path, text)
+    assert message.startswith("g.yaml:")
+    assert "\n" not in message
+
+
+def test_aliases_that_multiply_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
+    names = "abcdefghi"
+    lines = ["a: &a [x, x, x, x, x, x, x, x]"]
+    for below, name in itertools.pairwise(names):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{below}'] * 8)}]")
+    message = refusal(tmp_path, "\n".join(lines))
+    assert "aliases" in message
+    assert message.startswith("g.yaml:")
