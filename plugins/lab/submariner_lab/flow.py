@@ -46,6 +46,19 @@ class FlowReport:
         return max(self.forth.outage, self.back.outage)
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One direction, datagram by datagram. Times are in ns of the monotonic clock.
+
+    ``sent`` holds the time of sending of each sequence number; ``numbers`` and ``arrivals`` the
+    sequence number and the time of each arrival, in order.
+    """
+
+    sent: array.array[int]
+    numbers: array.array[int]
+    arrivals: array.array[int]
+
+
 class Flow:
     """``async with`` it: runs inside, and has a ``report`` afterwards. 1 kHz each way."""
 
@@ -54,6 +67,7 @@ class Flow:
     ) -> None:
         self.a, self.b = a, b
         self._report: FlowReport | None = None
+        self._courses: tuple[Course, Course] | None = None
         stem = f"flow-{port}-"
         self._files = {site.name: folder / f"{stem}{site.name}" for site in (a, b)}
         self._ends = tuple(
@@ -126,7 +140,12 @@ class Flow:
             for end in self._ends:
                 await end.wait(timeout=10.0)
             (sent_a, got_a), (sent_b, got_b) = self._records(self.a), self._records(self.b)
-            self._report = FlowReport(judge(sent_a, got_b), judge(sent_b, got_a))
+            forth = Course(sent_a, got_b[::2], got_b[1::2])
+            back = Course(sent_b, got_a[::2], got_a[1::2])
+            self._courses = forth, back
+            self._report = FlowReport(
+                judge(forth.sent, forth.numbers), judge(back.sent, back.numbers)
+            )
         return self._report
 
     @property
@@ -136,6 +155,13 @@ class Flow:
             raise LabError("the flow still runs: its report comes when it has stopped")
         return self._report
 
+    @property
+    def courses(self) -> tuple[Course, Course]:
+        """Forth and back, datagram by datagram. Raises :class:`LabError` while the flow runs."""
+        if self._courses is None:
+            raise LabError("the flow still runs: its courses are known when it has stopped")
+        return self._courses
+
     def _records(self, site: NodeSite) -> tuple[array.array[int], array.array[int]]:
         path = Path(f"{self._files[site.name]}.result")
         if not path.exists():
@@ -143,4 +169,4 @@ class Flow:
         data = path.read_bytes()
         sent_count, _ = program.COUNTERS.unpack_from(data)
         words: array.array[int] = array.array("Q", data[program.COUNTERS.size :])
-        return words[:sent_count], words[sent_count::2]
+        return words[:sent_count], words[sent_count:]

@@ -17,7 +17,9 @@ def submariner_plugin_info() -> PluginInfo:
 
 @hookimpl
 def submariner_register_commands(cli: click.Group) -> None:
-    """``submariner demo``."""
+    """``submariner demo`` and ``submariner failover``."""
     from submariner_lab.demo.command import demo
+    from submariner_lab.failover.command import failover
 
     cli.add_command(demo)
+    cli.add_command(failover)

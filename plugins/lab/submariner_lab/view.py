@@ -84,7 +84,7 @@ class View:
         if "reset" in event:
             objects.clear()
         elif "put" in event:
-            record = _record(event["put"])
+            record = record_of(event["put"])
             try:
                 objects[record.ref] = decode(record)
             except RecordMalformed as error:
@@ -94,7 +94,8 @@ class View:
             objects.pop(Ref(Kind(gone["kind"]), gone["name"]), None)
 
 
-def _record(document: dict[str, Any]) -> Record:
+def record_of(document: dict[str, Any]) -> Record:
+    """A record as the watcher wrote it."""
     return Record(
         ref=Ref(Kind(document["kind"]), document["name"]),
         body=document["body"],

@@ -1,0 +1,1 @@
+"""``submariner failover``: what each fault costs, measured."""

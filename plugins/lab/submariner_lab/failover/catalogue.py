@@ -1,0 +1,16 @@
+"""Every scenario, by name."""
+
+from __future__ import annotations
+
+from submariner_lab.failover import agents, gateways, nodes, stores, underlay
+from submariner_lab.failover.scenario import Scenario
+
+ORDER = (
+    "power-off", "kill", "sigterm", "hand-over", "upgrade", "agent-restart", "sigstop",
+    "partition-standby", "partition-remote", "uplink-lost", "broker-away", "datastore-away",
+    "standby-dies", "both-die",
+)  # fmt: skip
+_ALL = {
+    one.name: one for part in (agents, gateways, nodes, stores, underlay) for one in part.SCENARIOS
+}
+SCENARIOS: dict[str, Scenario] = {name: _ALL[name] for name in ORDER}

@@ -1,0 +1,153 @@
+"""The command ``submariner failover``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from submariner_lab import state
+from submariner_lab.errors import LabError
+from submariner_lab.failover.catalogue import SCENARIOS
+from submariner_lab.failover.figures import Run, document
+from submariner_lab.failover.scenario import Scenario
+from submariner_lab.failover.series import Say, Series
+from submariner_lab.failover.table import report
+
+WIDTH = 160
+"""Columns of a table that is not shown on a terminal."""
+
+
+@click.command()
+@click.option(
+    "--driver",
+    "drivers",
+    multiple=True,
+    default=("vxlan",),
+    show_default=True,
+    help="A cable driver; may be repeated.",
+)
+@click.option(
+    "--scenario",
+    "names",
+    multiple=True,
+    type=click.Choice(list(SCENARIOS)),
+    metavar="NAME",
+    help="A fault; may be repeated. Without it, all of them.",
+)
+@click.option(
+    "--runs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How often each; figures are then least / median / most.",
+)
+@click.option("--quick", is_flag=True, help="One driver, one run, short absences.")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the figures here instead of to stdout.",
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=state.ROOT,
+    show_default=True,
+    help="Where labs are recorded, with their files.",
+)
+def failover(
+    drivers: tuple[str, ...], names: tuple[str, ...], runs: int, quick: bool, form: str,
+    out: Path | None, root: Path,
+) -> None:  # fmt: skip
+    """Measure what each fault costs, per cable driver, in a lab of two clusters.
+
+    Needs root. Asks nothing and changes nothing outside namespaces of its own. Progress goes to
+    stderr. Exit status 0 when every run could be carried out: figures are reported, not judged.
+    """
+    if quick and (runs > 1 or len(drivers) > 1):
+        raise click.UsageError("--quick is one driver and one run")
+    _check(drivers)
+    for lab_id in state.remove_orphans(root):
+        click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
+    scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
+    series = Series(runs, quick=quick, root=root, say=_progress())
+    ended_by: list[signal.Signals] = []
+    try:
+        done = asyncio.run(_run(series, drivers, scenarios, ended_by))
+    except asyncio.CancelledError:
+        click.echo(f"ended by {ended_by[0].name}: the lab is removed", err=True)
+        raise SystemExit(128 + ended_by[0]) from None
+    except LabError as error:
+        raise click.ClickException(str(error)) from None
+    _tell(done, form, out)
+    failed = [run for run in done if run.failure]
+    for run in failed:
+        reason = run.failure.partition("\n")[0]
+        click.echo(f"could not be carried out: {run.driver} {run.scenario}: {reason}", err=True)
+    raise SystemExit(1 if failed else 0)
+
+
+async def _run(
+    series: Series,
+    drivers: Sequence[str],
+    scenarios: Sequence[Scenario],
+    ended_by: list[signal.Signals],
+) -> list[Run]:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+
+    def end(number: signal.Signals) -> None:
+        ended_by.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
+    return [run for driver in drivers for run in await series.run(driver, scenarios)]
+
+
+def _check(drivers: Sequence[str]) -> None:
+    """Raises a usage error for a driver that is not installed."""
+    installed = sorted(entry_points(group="submariner.cable").names)
+    for driver in drivers:
+        for name in driver.split(","):
+            if name.strip() not in installed:
+                raise click.UsageError(
+                    f"no cable driver {name!r} is installed; installed: {', '.join(installed)}."
+                    f" Perhaps: pip install submariner-{name}"
+                )
+
+
+def _progress() -> Say:
+    began = time.monotonic()
+    return lambda line: click.echo(f"{time.monotonic() - began:6.1f} s  {line}", err=True)
+
+
+def _tell(runs: Sequence[Run], form: str, out: Path | None) -> None:
+    if form == "json":
+        text = json.dumps(document(runs), indent=2)
+        if out is None:
+            click.echo(text)
+        else:
+            out.write_text(text + "\n")
+    elif out is None:
+        console = Console()
+        Console(width=None if console.is_terminal else WIDTH).print(report(runs))
+    else:
+        with out.open("w") as file:
+            Console(file=file, width=WIDTH).print(report(runs))

@@ -1,0 +1,76 @@
+"""All runs of a cable driver, in order; one lab serves as many of them as it can."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from submariner_lab.errors import LabError
+from submariner_lab.failover.figures import Run
+from submariner_lab.failover.measure import measure
+from submariner_lab.failover.scenario import Scenario
+from submariner_lab.failover.stage import Impossible
+from submariner_lab.lab import Lab
+from submariner_lab.spec import LabSpec
+
+SETTLE = 60.0
+Say = Callable[[str], None]
+
+
+class Series:
+    """Puts labs through scenarios. ``say`` gets a line of progress at a time."""
+
+    def __init__(self, runs: int, *, quick: bool, root: Path, say: Say) -> None:
+        self._runs = runs
+        self._quick = quick
+        self._root = root
+        self._say = say
+
+    async def run(self, driver: str, scenarios: Sequence[Scenario]) -> list[Run]:
+        """Every run with one cable driver.
+
+        A lab in which a run failed is replaced by a new one. Raises :class:`LabError` when a new
+        lab never becomes whole.
+        """
+        done: list[Run] = []
+        waiting = deque((one, number) for one in scenarios for number in range(1, self._runs + 1))
+        while waiting:
+            async with Lab(LabSpec(driver=driver), self._root) as lab:
+                self._say(f"{driver}: lab {lab.id} starts")
+                await lab.restore(SETTLE)
+                while waiting:
+                    scenario, number = waiting.popleft()
+                    done.append(await self._one(lab, driver, scenario, number))
+                    if done[-1].failure:
+                        break
+                    figures = done[-1].figures
+                    if waiting and figures is not None and figures.unforgotten:
+                        self._say(f"{driver}: all daemons start anew: they remember their moves")
+                        _start_anew(lab)
+        return done
+
+    async def _one(self, lab: Lab, driver: str, scenario: Scenario, number: int) -> Run:
+        name = f"{driver}: {scenario.name}"
+        if self._runs > 1:
+            name += f" {number} of {self._runs}"
+        self._say(f"{name}: {scenario.text}")
+        try:
+            await lab.restore(SETTLE)
+            figures = await measure(lab, scenario, quick=self._quick)
+        except Impossible as error:
+            self._say(f"{name}: not possible: {error}")
+            return Run(driver, scenario.name, number, impossible=str(error))
+        except LabError as error:
+            self._say(f"{name}: FAILED: {error}")
+            return Run(driver, scenario.name, number, failure=str(error))
+        return Run(driver, scenario.name, number, figures)
+
+
+def _start_anew(lab: Lab) -> None:
+    """Kill every daemon and start it again; what they programmed stays, and is adopted."""
+    for node in lab.nodes:
+        for daemon in node.daemons:
+            daemon.kill()
+        if node.alive:
+            node.start()
