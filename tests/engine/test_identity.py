@@ -15,7 +15,9 @@ HOLD = """
 import pathlib, subprocess, sys
 from submariner_core.engine.identity import HostLock
 lock = HostLock(pathlib.Path(sys.argv[1]))
-sleep = lambda: subprocess.Popen(["sleep", "60"], stdin=-3, stdout=-3, stderr=-3)  # DEVNULL
+def sleep():
+    none = subprocess.DEVNULL
+    return subprocess.Popen(["sleep", "60"], stdin=none, stdout=none, stderr=none)
 child = sleep() if sys.argv[2] == "with-child" else None
 assert lock.acquire()
 late = sleep() if child else None
