@@ -25,8 +25,8 @@ class StillRunning(SubmarinerError):
 async def nothing_runs(settings: Settings, *, force: bool) -> AsyncIterator[None]:
     """No daemon of this host runs, and no gateway can start meanwhile.
 
-    Raises :class:`StillRunning` otherwise, unless ``force``. The lock and what a killed gateway left
-    beside it go at the end, and the state folder with it if nothing else is in it.
+    Raises :class:`StillRunning` otherwise, unless ``force``. The lock and what a killed gateway
+    left beside it go at the end, and the state folder too if nothing else is in it.
     """
     path = settings.state_dir / LOCK
     lock = HostLock(path)
