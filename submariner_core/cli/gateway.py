@@ -19,7 +19,7 @@ def gateway(context: click.Context, config: Path | None) -> None:
     if context.invoked_subcommand is not None:
         return
     from submariner_core.api.info import Role
-    from submariner_core.config import Task, requested_task
+    from submariner_core.config import Task, load, requested_task
     from submariner_core.engine.gateway import Gateway
     from submariner_core.loading import load_from
     from submariner_core.observe.logs import configure
@@ -33,7 +33,8 @@ def gateway(context: click.Context, config: Path | None) -> None:
 
         perform(task, loaded, on_gateway=True)
         return
-    asyncio.run(Gateway(loaded.settings, loaded).run())
+    reread = (lambda: load(config, os.environ)) if config is not None else None
+    asyncio.run(Gateway(loaded.settings, loaded, reread).run())
 
 
 @gateway.command("hand-over")

@@ -20,6 +20,7 @@ from submariner_core.engine.events import (
     Led,
     Observed,
     Opened,
+    Reloaded,
     Routed,
     StoreChanged,
     StoreLost,
@@ -149,6 +150,8 @@ class Decider:
                 return replace(state, datastore=lose(state.datastore, reason))
             case StoreLost(_, reason) if state.broker is not None:
                 return replace(state, broker=lose(state.broker, reason))
+            case Reloaded(warm, evidence):
+                return replace(state, site=replace(state.site, warm=warm, evidence=evidence))
             case Led():
                 return replace(state, leadership=event.leadership)
             case Opened():

@@ -107,6 +107,14 @@ class ProbeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The ``failover`` settings are now these."""
+
+    warm: int
+    evidence: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Wake:
     """Time to look again: a moment that an earlier plan asked for has come."""
 
@@ -122,5 +130,6 @@ Event = (
     | Disconnected
     | Routed
     | ProbeChanged
+    | Reloaded
     | Wake
 )

@@ -19,6 +19,7 @@ from submariner_core.api.transport import Kind, Snapshot, Transport
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
 from submariner_core.daemon.publisher import Publisher
+from submariner_core.daemon.reloading import Reread, reload_on_hangup
 from submariner_core.daemon.watching import watch_store
 from submariner_core.engine import local
 from submariner_core.engine.campaign import Elector
@@ -29,6 +30,7 @@ from submariner_core.engine.events import (
     Event,
     Led,
     ProbeChanged,
+    Reloaded,
     StoreChanged,
     StoreLost,
     StoreName,
@@ -72,8 +74,9 @@ log = structlog.get_logger("submariner.gateway")
 class Gateway:
     """One gateway. ``run`` returns after SIGTERM or SIGINT; the data path stays as it is."""
 
-    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded, reread: Reread | None = None) -> None:
         self._settings = settings
+        self._reread = reread
         self._loaded = loaded
         self._drivers = loaded.cable_drivers()
         self._datastore = loaded.datastore()
@@ -138,6 +141,11 @@ class Gateway:
         log.info("starting", version=__version__, cluster=self._settings.cluster_id)
         async with asyncio.TaskGroup() as group:
             tasks = self._start(group, lock)
+            reload_on_hangup(
+                self._settings,
+                self._reread,
+                lambda now: self._decider.post(Reloaded(now.warm, now.evidence)),
+            )
             await stop.wait()
             log.info("stopping")
             await self._leave(group, hurry)

@@ -22,6 +22,7 @@ from submariner_core.api.transport import Snapshot
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
 from submariner_core.daemon.publisher import Publisher
+from submariner_core.daemon.reloading import Reread, reload_on_hangup
 from submariner_core.daemon.watching import watch_store
 from submariner_core.kernel import Kernel, KernelError
 from submariner_core.loading import Loaded
@@ -35,6 +36,7 @@ from submariner_core.routeagent.decider import Decider, gateway_target
 from submariner_core.routeagent.events import (
     Applied,
     ProbeChanged,
+    Reloaded,
     StoreChanged,
     StoreLost,
     Watch,
@@ -57,7 +59,8 @@ log = structlog.get_logger("submariner.routeagent")
 class RouteAgent:
     """One node's route agent. ``run`` returns after SIGTERM or SIGINT; the data path stays."""
 
-    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded, reread: Reread | None = None) -> None:
+        self._reread = reread
         driver = loaded.route_driver()
         if driver is None:
             raise ConfigError("plugins.route: a route agent needs one, such as kubeproxy")
@@ -82,6 +85,9 @@ class RouteAgent:
             loop.add_signal_handler(number, stop.set)
         site = await find_site(settings, self._kernel)
         self._decider = Decider(site, self._health, boot_clock, self._decided)
+        reload_on_hangup(
+            settings, self._reread, lambda now: self._decider.post(Reloaded(now.evidence))
+        )
         self._applier = Applier(self._driver, site, boot_clock, self._applied)
         self._publisher = Publisher(self._datastore, self._object, lasting, PERIOD)
         if settings.health_check.enabled:

@@ -13,7 +13,14 @@ from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.node import NodeDecision, NodeSite, NodeView, decide
 from submariner_core.reconcile.paths import verdict_of
 from submariner_core.reconcile.stores import StoreView, fold, lose
-from submariner_core.routeagent.events import Applied, Event, StoreChanged, StoreLost, Watch
+from submariner_core.routeagent.events import (
+    Applied,
+    Event,
+    Reloaded,
+    StoreChanged,
+    StoreLost,
+    Watch,
+)
 
 log = structlog.get_logger("submariner.routeagent")
 
@@ -65,6 +72,9 @@ class Decider:
     def _fold(self, event: Event) -> None:
         if isinstance(event, Applied):
             self.applied = event
+        elif isinstance(event, Reloaded):
+            site = replace(self.view.site, evidence=event.evidence)
+            self.view = replace(self.view, site=site)
         elif isinstance(event, (StoreChanged, StoreLost)):
             if event.watch is Watch.SITE:
                 self.view = replace(self.view, store=self._read(self.view.store, event))

@@ -51,4 +51,11 @@ class ProbeChanged:
     cable: str
 
 
-Event = StoreChanged | StoreLost | Applied | ProbeChanged
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The setting ``failover.evidence`` is now this."""
+
+    evidence: bool
+
+
+Event = StoreChanged | StoreLost | Applied | ProbeChanged | Reloaded
