@@ -6,9 +6,10 @@ cause goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from submariner_core.api.model import EndpointObject
 from submariner_core.api.naming import IPAddress, IPNetwork
@@ -73,6 +74,7 @@ def admit(own: OwnNetwork, endpoints: Iterable[EndpointObject]) -> Admission:
     Earlier claims go first; an Endpoint without a claim (copied by upstream) goes after all that
     have one, in the order in which this store got them.
     """
+    reserved = sorted({one for one in own.reserved if isinstance(one, IPv4Address)})
     claims = Prefixes()
     for cidr in own.cidrs:
         if isinstance(cidr, IPv4Network):
@@ -87,7 +89,7 @@ def admit(own: OwnNetwork, endpoints: Iterable[EndpointObject]) -> Admission:
         for prefix in dict.fromkeys(endpoint.spec.subnets):
             if not isinstance(prefix, IPv4Network):
                 refused.append(Refusal(cluster_id, prefix, "IPv4 end to end in this release"))
-            elif reason := _objection(prefix, own, claims):
+            elif reason := _objection(prefix, reserved, claims):
                 refused.append(Refusal(cluster_id, prefix, reason))
             else:
                 accepted.append(prefix)
@@ -103,15 +105,15 @@ def _claim(endpoint: EndpointObject) -> tuple[bool, str, str]:
     return endpoint.claimed is None, claim, endpoint.spec.cluster_id
 
 
-def _objection(prefix: IPv4Network, own: OwnNetwork, claims: Prefixes) -> str:
-    """Why ``prefix`` is not admitted, ``""`` if it is."""
+def _objection(prefix: IPv4Network, reserved: Sequence[IPv4Address], claims: Prefixes) -> str:
+    """Why ``prefix`` is not admitted, ``""`` if it is. ``reserved`` is sorted."""
     if prefix.prefixlen == 0:
         return "it is the default route"
     for network, what in _NEVER:
         if prefix.overlaps(network):
             return f"it contains {what}"
-    for address in own.reserved:
-        if address in prefix:
-            return f"it contains {address}, which must be reached outside cables"
+    place = bisect_left(reserved, prefix.network_address)
+    if place < len(reserved) and reserved[place] in prefix:
+        return f"it contains {reserved[place]}, which must be reached outside cables"
     overlap = claims.overlap(prefix)
     return "" if overlap is None else f"it overlaps {overlap[0]} of {overlap[1]}"

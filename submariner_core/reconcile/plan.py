@@ -94,9 +94,10 @@ def plan(
         ),
         [remote.endpoint for remote in found.values()],
     )
+    there = _Held(state.held.values())
     clusters = {
         cluster_id: _cluster(
-            state, own, remote, admission.admitted.get(cluster_id, ()), verdicts, now
+            state, there, own, remote, admission.admitted.get(cluster_id, ()), verdicts, now
         )
         for cluster_id, remote in found.items()
     }
@@ -113,7 +114,7 @@ def plan(
         clusters=clusters,
         admission=admission,
         steps=todo,
-        routing=_routing(state, clusters),
+        routing=_routing(state, there, clusters),
         carriers=carriers,
         probes=_probes(state, clusters, frozenset(carriers.values())),
         wake_at=min(waits, default=None),
@@ -140,8 +141,29 @@ def own_side(state: State) -> OwnSide:
     )
 
 
+class _Held:
+    """The cables that are there, found without looking at each: there are many clusters."""
+
+    def __init__(self, held: Iterable[HeldCable]) -> None:
+        self._by_name: dict[str, list[HeldCable]] = {}
+        self._by_cluster: dict[str, list[HeldCable]] = {}
+        for cable in held:
+            self._by_name.setdefault(cable.name, []).append(cable)
+            if cable.cable is not None:
+                self._by_cluster.setdefault(cable.cable.remote.cluster_id, []).append(cable)
+
+    def named(self, names: Iterable[str]) -> list[HeldCable]:
+        """Those of these names, by whatever driver."""
+        return [cable for name in names for cable in self._by_name.get(name, ())]
+
+    def to(self, cluster_id: str) -> list[HeldCable]:
+        """Those to this cluster, save what is not taken over yet."""
+        return self._by_cluster.get(cluster_id, [])
+
+
 def _cluster(
     state: State,
+    there: _Held,
     own: OwnSide,
     remote: Remote,
     prefixes: tuple[IPNetwork, ...],
@@ -154,14 +176,7 @@ def _cluster(
         cables = CablePlan(problem=veto)
     else:
         cables = plan_cables(own, remote.endpoint, state.kept_drivers.get(cluster_id))
-    names = {want.cable.name for want in cables.cables}
-    held = [
-        cable
-        for cable in state.held.values()
-        if cable.name in names
-        or (cable.cable is not None and cable.cable.remote.cluster_id == cluster_id)
-    ]
-    ready = {cable.name: cable for cable in held if cable.path is not None}
+    ready = {cable.name: cable for cable in there.to(cluster_id) if cable.path is not None}
     _, current = state.carriers.get(cluster_id, (None, None))
     memory = state.paths.get(cluster_id) or Memory(carries=current)
     choice = choose_path(
@@ -202,13 +217,12 @@ def _steps(
     return todo
 
 
-def _routing(state: State, clusters: Mapping[str, ClusterPlan]) -> Routing:
+def _routing(state: State, there: _Held, clusters: Mapping[str, ClusterPlan]) -> Routing:
     assert state.own is not None
     own_probe = state.own.endpoint.health_check_ip
     parts = []
     for cluster_id, one in sorted(clusters.items()):
-        names = {want.cable.name for want in one.cables.cables}
-        held = [cable for cable in state.held.values() if cable.name in names]
+        held = there.named(want.cable.name for want in one.cables.cables)
         probes = tuple(
             ProbePath(address, cable.path)
             for cable in held
