@@ -9,11 +9,19 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_interface, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +30,8 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+
+from submariner_core.reconcile.admission import unroutable
 
 
 def _network(value: object) -> object:
@@ -38,11 +48,24 @@ def _network(value: object) -> object:
         raise ValueError(f"{value!r} has no prefix length; write one such as {value}/16")
     if ip_interface(value) != ip_interface(str(loose)):
         raise ValueError(f"{value!r} has host bits set; did you mean {loose}?")
-    if loose.prefixlen == 0:
-        raise ValueError(f"{value!r} is everything; give the cluster's own range")
-    if loose.is_loopback or loose.is_link_local or loose.is_multicast:
+    if isinstance(loose, IPv4Network) and (why := unroutable(loose)):
+        raise ValueError(f"{value!r}: {why}; give the cluster's own range")
+    if loose.prefixlen == 0 or loose.is_loopback or loose.is_link_local or loose.is_multicast:
         raise ValueError(f"{value!r} can never be reached from another cluster")
     return loose
+
+
+def _underlay_address(value: IPv4Address) -> IPv4Address:
+    if why := unroutable(IPv4Network(value)):
+        raise ValueError(f"{value}: {why}; give the node's own address on the underlay")
+    return value
+
+
+def _listening_address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address such as 127.0.0.1") from None
 
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
@@ -50,6 +73,10 @@ ClusterID = Annotated[
     str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 ]
 Name = Annotated[str, StringConstraints(min_length=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+ProbeInterval = Annotated[float, Field(ge=0.01, le=3600)]
+UnderlayAddress = Annotated[IPv4Address, AfterValidator(_underlay_address)]
+ListeningAddress = Annotated[str, AfterValidator(_listening_address)]
 PluginName = Annotated[
     str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 ]
@@ -89,9 +116,9 @@ class PluginNames(_Model):
 class Lease(_Model):
     """Leader election timings; the holder's own duration is written into the lease."""
 
-    duration: float = Field(default=3.0, gt=0)
-    renew_deadline: float = Field(default=2.0, gt=0)
-    retry_period: float = Field(default=0.5, gt=0)
+    duration: Seconds = 3.0
+    renew_deadline: Seconds = 2.0
+    retry_period: Seconds = 0.5
 
     @field_validator("renew_deadline")
     @classmethod
@@ -122,15 +149,15 @@ class HealthCheck(_Model):
     """Probes through the cables."""
 
     enabled: bool = True
-    interval: float = Field(default=0.1, gt=0)
-    standby_interval: float = Field(default=1.0, gt=0)
+    interval: ProbeInterval = 0.1
+    standby_interval: ProbeInterval = 1.0
     misses: int = Field(default=3, ge=1)
 
 
 class Metrics(_Model):
     """The HTTP endpoint of /metrics, /healthz and /readyz; port 0 turns it off."""
 
-    address: str = "0.0.0.0"
+    address: ListeningAddress = "0.0.0.0"
     gateway_port: int = Field(default=32780, ge=0, le=65535)
     route_agent_port: int = Field(default=32782, ge=0, le=65535)
 
@@ -164,7 +191,7 @@ class Settings(_Model):
     options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
 
     node_name: Name = Field(default_factory=socket.gethostname)
-    private_ip: IPv4Address | None = None
+    private_ip: UnderlayAddress | None = None
     public_ip: str = ""
     nat_enabled: bool = False
     state_dir: Path = Path("/var/lib/submariner")
@@ -185,6 +212,17 @@ class Settings(_Model):
         for field in ("cluster_cidr", "service_cidr", "global_cidr"):
             for one, other in itertools.product(value, info.data.get(field) or ()):
                 _refuse_overlap(one, other, f" of {field}")
+        return value
+
+    @field_validator("public_ip")
+    @classmethod
+    def _entries_have_a_method(cls, value: str) -> str:
+        for entry in filter(None, (part.strip() for part in value.split(","))):
+            method, _, argument = entry.partition(":")
+            if not argument:
+                raise ValueError(f"{entry!r} must be method:value, such as ipv4:192.0.2.1")
+            if method == "ipv4":
+                IPv4Address(argument.strip())
         return value
 
     @field_validator("options", mode="before")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
-from submariner_core.api.errors import ConfigError
 from submariner_core.api.model import Cluster, Endpoint
 from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
 from submariner_core.config.settings import Settings
@@ -61,19 +60,9 @@ def own_endpoint(
 
 
 def fixed_public_ip(text: str) -> IPAddress | None:
-    """The address of the first ``ipv4:`` entry of a ``public_ip`` setting, if it has one.
-
-    Raises :class:`ConfigError` for an entry that is not ``method:value``, or a bad address.
-    """
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        method, colon, value = entry.partition(":")
-        if not colon or not value:
-            raise ConfigError(
-                f"public_ip: {entry!r}: expected method:value, such as ipv4:192.0.2.1"
-            )
+    """The address of the first ``ipv4:`` entry of a ``public_ip`` setting, if it has one."""
+    for entry in text.split(","):
+        method, _, value = entry.strip().partition(":")
         if method == "ipv4":
-            try:
-                return IPv4Address(value.strip())
-            except ValueError as error:
-                raise ConfigError(f"public_ip: {entry!r}: {error}") from error
+            return IPv4Address(value.strip())
     return None

@@ -105,13 +105,20 @@ def _claim(endpoint: EndpointObject) -> tuple[bool, str, str]:
     return endpoint.claimed is None, claim, endpoint.spec.cluster_id
 
 
-def _objection(prefix: IPv4Network, reserved: Sequence[IPv4Address], claims: Prefixes) -> str:
-    """Why ``prefix`` is not admitted, ``""`` if it is. ``reserved`` is sorted."""
+def unroutable(prefix: IPv4Network) -> str:
+    """Why no cluster whatever may have ``prefix``, ``""`` if one may."""
     if prefix.prefixlen == 0:
         return "it is the default route"
     for network, what in _NEVER:
         if prefix.overlaps(network):
             return f"it contains {what}"
+    return ""
+
+
+def _objection(prefix: IPv4Network, reserved: Sequence[IPv4Address], claims: Prefixes) -> str:
+    """Why ``prefix`` is not admitted, ``""`` if it is. ``reserved`` is sorted."""
+    if reason := unroutable(prefix):
+        return reason
     place = bisect_left(reserved, prefix.network_address)
     if place < len(reserved) and reserved[place] in prefix:
         return f"it contains {reserved[place]}, which must be reached outside cables"

@@ -79,6 +79,33 @@ def test_a_wrong_setting_is_named_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("lease: {duration: .inf}", "lease.duration: must be <= 86400"),
+        ("lease: {duration: .nan}", "lease.duration: must be"),
+        ("health_check: {interval: 1.0e-9}", "health_check.interval: must be >= 0.01"),
+        ("health_check: {standby_interval: .inf}", "health_check.standby_interval: must be <= 36"),
+        ("metrics: {address: localhost}", "metrics.address: 'localhost' is not an IP address"),
+        ("private_ip: 127.0.0.1", "private_ip: 127.0.0.1: it contains loopback addresses"),
+        ("private_ip: 0.0.0.0", "private_ip: 0.0.0.0: it contains unspecified addresses"),
+        ("public_ip: 192.0.2.1", "public_ip: '192.0.2.1' must be method:value, such as ipv4:"),
+        ("public_ip: 'ipv4:192.0.2.256'", "public_ip: Octet 256"),
+        (
+            "global_cidr: [241.9.0.0/16]",
+            "global_cidr[0]: '241.9.0.0/16': it contains",
+        ),
+        ("global_cidr: [0.0.0.0/0]", "global_cidr[0]: '0.0.0.0/0': it is the default route"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_before_it_is_tried(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    [problem] = problems(tmp_path, ("options:", f"{line}\noptions:"))
+    assert problem.startswith("g.yaml:8:")
+    assert message in problem
+
+
+@pytest.mark.parametrize(
     ("cidr", "words"),
     [
         ("10.1.2.3/16", "'10.1.2.3/16' has host bits set; did you mean 10.1.0.0/16?"),
@@ -86,8 +113,11 @@ def test_a_wrong_setting_is_named_with_its_place(
         ("10.1.0.0", "'10.1.0.0' has no prefix length; write one such as 10.1.0.0/16"),
         ("pods", "'pods' is not a CIDR; write one such as 10.1.0.0/16"),
         ("10", "must be a CIDR in a string, such as 10.1.0.0/16"),
-        ("0.0.0.0/0", "'0.0.0.0/0' is everything; give the cluster's own range"),
-        ("127.0.0.0/16", "'127.0.0.0/16' can never be reached from another cluster"),
+        ("0.0.0.0/0", "'0.0.0.0/0': it is the default route; give the cluster's own range"),
+        (
+            "127.0.0.0/16",
+            "'127.0.0.0/16': it contains loopback addresses; give the cluster's own range",
+        ),
     ],
 )
 def test_a_wrong_cidr_says_what_was_meant(tmp_path: Path, cidr: str, words: str) -> None:
