@@ -122,7 +122,7 @@ def test_a_value_that_cannot_work_is_refused_before_it_is_tried(
 )
 def test_a_wrong_cidr_says_what_was_meant(tmp_path: Path, cidr: str, words: str) -> None:
     (line,) = problems(tmp_path, ("[10.1.0.0/16]", f"[10.9.0.0/16, {cidr or ''}]"))
-    assert line == f"g.yaml:2:29: cluster_cidr[1]: {words}"
+    assert line.startswith(f"g.yaml:2:29: cluster_cidr[1]: {words}")
 
 
 def test_overlapping_ranges_are_refused(tmp_path: Path) -> None:
