@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from submariner_core.api.network import Route, RouteType
-from submariner_core.kernel import Kernel
+from submariner_core.engine import traffic
+from submariner_core.kernel import Kernel, nft
 from submariner_core.reconcile.routing import (
     ARRIVED_TABLE,
     CABLE_TABLE,
@@ -28,7 +29,8 @@ async def remove_routing(kernel: Kernel) -> int:
     """Remove the gateway's rules, routes and nexthop objects; returns how many there were.
 
     Works in a process that made none of them. Rules go first: from then on nothing is asked of
-    the tables that are about to be emptied.
+    the tables that are about to be emptied. The counters of a gateway that was killed while it
+    drained go too.
     """
     removed = await kernel.rules.reconcile((), is_own_rule)
     for table in (CABLE_TABLE, ARRIVED_TABLE):
@@ -36,4 +38,4 @@ async def remove_routing(kernel: Kernel) -> int:
     for nexthop in await kernel.nexthops.list():
         if is_own_nexthop(nexthop.id):
             removed += await kernel.nexthops.delete(nexthop.id)
-    return removed
+    return removed + await nft.delete_table(traffic.FAMILY, traffic.TABLE)

@@ -120,6 +120,7 @@ def set_up(stores: Stores) -> None:
                 await _ensure(kernel, thing)
 
     asyncio.run(run())
+    shell("nft add table inet submariner-drain")
 
 
 async def _ensure(kernel: Kernel, thing: Nexthop | Route | Rule) -> None:
