@@ -65,6 +65,7 @@ class Lab:
             self.folder / "watcher.log",
         )  # fmt: skip
         self._flows = 0
+        self._tracebacks: dict[str, int] = {}
 
     # ---- life
 
@@ -168,9 +169,14 @@ class Lab:
         await self.until(self.settled, timeout, "every gateway is ready and connected")
 
     def crashes(self) -> list[str]:
-        """Logs of daemons and stores that hold a traceback, by process name."""
-        processes = self._processes()
-        return [p.name for p in processes if "Traceback (most recent" in p.tail(10_000)]
+        """Processes whose logs hold a traceback that was not there at the last call."""
+        found = []
+        for process in self._processes():
+            count = process.tail(100_000).count("Traceback (most recent call last)")
+            if count > self._tracebacks.get(process.name, 0):
+                found.append(process.name)
+            self._tracebacks[process.name] = count
+        return found
 
     async def until(
         self, condition: Callable[[], object], timeout: float = 30.0, what: str = ""
