@@ -152,12 +152,20 @@ class Elector:
     # ---- the loop
 
     async def run(self) -> None:
-        """Campaign until cancelled. A store that is away or misbehaves never ends this."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._carry_out_requests())
-            tasks.create_task(self._watch())
-            tasks.create_task(self._wake())
-            self._feed(Tick())
+        """Campaign until cancelled, once. A store that is away or misbehaves never ends this.
+
+        A lease that is ours when this is cancelled expires by itself: :meth:`withdraw` first.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._carry_out_requests())
+                tasks.create_task(self._watch())
+                tasks.create_task(self._wake())
+                self._feed(Tick())
+        finally:
+            for waiting in (*self._hand_overs.values(), self._withdrawal):
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(False)
 
     def _feed(self, event: Event) -> None:
         """Step at once; an event fed from within ``on_change`` waits for its turn."""

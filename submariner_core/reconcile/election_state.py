@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from submariner_core.api.lease import LeaseRecord
-from submariner_core.reconcile.election_actions import Request
+from submariner_core.reconcile.election_actions import Action, Request
 from submariner_core.reconcile.election_timings import Timings
 
 NEVER = math.inf
@@ -75,6 +75,10 @@ class Campaign:
     def holding(self) -> bool:
         """Whether the lease as last known is ours."""
         return self.record is not None and self.record.holder == self.identity
+
+
+Step = tuple[Campaign, tuple[Action, ...]]
+"""A campaign after something, and what it wants done or known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from typing import Protocol
 import pytest
 
 from submariner_core.api.lease import LeaseRecord
-from submariner_core.reconcile.election import Step as Stepped
 from submariner_core.reconcile.election import step
 from submariner_core.reconcile.election_actions import Swap
 from submariner_core.reconcile.election_events import Event, SwapWon
 from submariner_core.reconcile.election_state import Campaign
+from submariner_core.reconcile.election_state import Step as Stepped
 from submariner_core.reconcile.election_timings import Timings
 from tests.reconcile.election_process import Step
 from tests.reconcile.election_search import Search
