@@ -7,8 +7,8 @@ from submariner_lab.failover.scenario import Scenario
 
 ORDER = (
     "power-off", "kill", "sigterm", "hand-over", "upgrade", "agent-restart", "sigstop",
-    "partition-standby", "partition-remote", "uplink-lost", "broker-away", "datastore-away",
-    "standby-dies", "both-die",
+    "partition-standby", "partition-remote", "partition-actives", "uplink-lost", "broker-away",
+    "datastore-away", "standby-dies", "both-die",
 )  # fmt: skip
 _ALL = {
     one.name: one for part in (agents, gateways, nodes, stores, underlay) for one in part.SCENARIOS

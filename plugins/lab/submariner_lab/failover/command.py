@@ -17,6 +17,7 @@ from submariner_lab import state
 from submariner_lab.errors import LabError
 from submariner_lab.failover.catalogue import SCENARIOS
 from submariner_lab.failover.figures import Run, document
+from submariner_lab.failover.picture import draw
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.series import Say, Series
 from submariner_lab.failover.table import report
@@ -40,7 +41,7 @@ WIDTH = 160
     multiple=True,
     type=click.Choice(list(SCENARIOS)),
     metavar="NAME",
-    help="A fault; may be repeated. Without it, all of them.",
+    help=f"A fault; may be repeated. Without it, all of them: {', '.join(SCENARIOS)}.",
 )
 @click.option(
     "--runs",
@@ -64,6 +65,11 @@ WIDTH = 160
     help="Write the figures here instead of to stdout.",
 )
 @click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the packets received over time here: FILE.svg.",
+)
+@click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False),
     default=state.ROOT,
@@ -72,7 +78,7 @@ WIDTH = 160
 )
 def failover(
     drivers: tuple[str, ...], names: tuple[str, ...], runs: int, quick: bool, form: str,
-    out: Path | None, root: Path,
+    out: Path | None, picture: Path | None, root: Path,
 ) -> None:  # fmt: skip
     """Measure what each fault costs, per cable driver, in a lab of two clusters.
 
@@ -81,24 +87,32 @@ def failover(
     """
     if quick and (runs > 1 or len(drivers) > 1):
         raise click.UsageError("--quick is one driver and one run")
-    _check(drivers)
+    _check_files(out, picture)
+    _check_drivers(drivers)
     for lab_id in state.remove_orphans(root):
         click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
     scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
     series = Series(runs, quick=quick, root=root, say=_progress())
     ended_by: list[signal.Signals] = []
+    broken = ""
     try:
-        done = asyncio.run(_run(series, drivers, scenarios, ended_by))
+        asyncio.run(_run(series, drivers, scenarios, ended_by))
     except asyncio.CancelledError:
         click.echo(f"ended by {ended_by[0].name}: the lab is removed", err=True)
-        raise SystemExit(128 + ended_by[0]) from None
     except LabError as error:
-        raise click.ClickException(str(error)) from None
-    _tell(done, form, out)
-    failed = [run for run in done if run.failure]
+        broken = str(error)
+    if series.done or not (broken or ended_by):
+        _tell(series.done, form, out)
+        if picture is not None:
+            picture.write_text(draw(series.done))
+    failed = [run for run in series.done if run.failure]
     for run in failed:
         reason = run.failure.partition("\n")[0]
         click.echo(f"could not be carried out: {run.driver} {run.scenario}: {reason}", err=True)
+    if ended_by:
+        raise SystemExit(128 + ended_by[0])
+    if broken:
+        raise click.ClickException(broken)
     raise SystemExit(1 if failed else 0)
 
 
@@ -107,7 +121,7 @@ async def _run(
     drivers: Sequence[str],
     scenarios: Sequence[Scenario],
     ended_by: list[signal.Signals],
-) -> list[Run]:
+) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -118,10 +132,23 @@ async def _run(
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end, number)
-    return [run for driver in drivers for run in await series.run(driver, scenarios)]
+    for driver in drivers:
+        await series.run(driver, scenarios)
 
 
-def _check(drivers: Sequence[str]) -> None:
+def _check_files(out: Path | None, picture: Path | None) -> None:
+    """Raises a usage error for a file that could not be written in the end."""
+    if picture is not None and picture.suffix != ".svg":
+        raise click.UsageError(
+            f"--picture {picture}: pictures are SVG here; name it {picture.with_suffix('.svg')}"
+            " (any browser shows it, and rsvg-convert or Inkscape make a PNG of it)"
+        )
+    for file in (out, picture):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise click.UsageError(f"{file}: there is no folder {file.absolute().parent}")
+
+
+def _check_drivers(drivers: Sequence[str]) -> None:
     """Raises a usage error for a driver that is not installed."""
     installed = sorted(entry_points(group="submariner.cable").names)
     for driver in drivers:

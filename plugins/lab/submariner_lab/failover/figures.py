@@ -15,12 +15,14 @@ from submariner_lab.losses import Losses
 class Direction:
     """One direction of the flow after the fault. ``outage`` is the longest one, in seconds.
 
-    ``before`` is what was lost before the fault: the machine's own noise.
+    ``before`` is what was lost before the fault: the machine's own noise. ``mended`` is when the
+    last outage ended, in seconds after the fault; 0 without any.
     """
 
     lost: int
     outage: float
     before: int
+    mended: float
     course: Course
 
     @classmethod
@@ -29,7 +31,8 @@ class Direction:
         since = [outage for outage in losses.outages if outage.start >= fault]
         lost = sum(outage.lost for outage in since)
         longest = max((outage.duration for outage in since), default=0.0)
-        return cls(lost, longest, losses.lost - lost, course)
+        ends = [(outage.start - fault) / 1e9 + outage.duration for outage in since]
+        return cls(lost, longest, losses.lost - lost, max(ends, default=0.0), course)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,13 @@ class Figures:
     """The figures of one run that was carried out. Forward is from the cluster that is hit.
 
     ``pod`` is a TCP connection between pods, forward; ``service`` one from the other cluster to
-    this one's ClusterIP. ``lead`` is the first gateway of this cluster that took the lead.
+    this one's ClusterIP. ``lease`` is how long the lease lasted when the fault came, in seconds: a
+    slow store widens it. ``lead`` is the first gateway of this cluster that took the lead.
     """
 
     fault: int
     active: str
+    lease: float
     forward: Direction
     backward: Direction
     pod: Connection
@@ -63,14 +68,15 @@ class Figures:
 
     @property
     def unforgotten(self) -> bool:
-        """Whether paths moved while the leader stayed: daemons remember that for minutes."""
-        return self.lead is None and any(notice.moves for notice in self.noticed)
+        """Whether paths moved on evidence: daemons remember that for minutes, and move later."""
+        return any(notice.on_evidence for notice in self.noticed)
 
     def document(self) -> dict[str, object]:
         """As JSON values; times in the unit that the name tells."""
         move = first_move(self.noticed)
         return {
             "active": self.active,
+            "lease_s": self.lease,
             "lost_forward": self.forward.lost,
             "lost_backward": self.backward.lost,
             "lost_before_fault": self.forward.before + self.backward.before,

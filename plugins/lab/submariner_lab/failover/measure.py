@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from submariner_core.api.naming import cable_name
 from submariner_lab.errors import LabError, LabTimeout
 from submariner_lab.failover.connection import judge
 from submariner_lab.failover.figures import Direction, Event, Figures
+from submariner_lab.failover.lease import until_calm
 from submariner_lab.failover.noticed import first_lead, notices
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.stage import Stage
@@ -24,29 +26,32 @@ TAIL, QUICK_TAIL = 3.0, 1.0
 
 async def measure(lab: Lab, scenario: Scenario, *, quick: bool = False) -> Figures:
     """Put a whole lab through a scenario. Raises :class:`LabError` where that cannot be done."""
-    stage = Stage(lab, quick=quick)
-    here, there = stage.here.nodes[-1], stage.there.nodes[-1]
+    here, there = (cluster.nodes[-1] for cluster in lab.clusters[:2])
     watched = lab.folder / "watcher.out"
+    lease = await until_calm(lab.clusters[0])
     offset, crashed = watched.stat().st_size, set(lab.crashes())
     async with (
         lab.flow(here, there) as flow,
         lab.stream(here, there) as pod,
-        lab.stream(there, stage.here) as service,
+        lab.stream(there, lab.clusters[0]) as service,
     ):
         await flow.established()
         await flow.flowing(BASELINE)
         for stream in (pod, service):
             if not await stream.flowing():
                 raise LabError(f"no echo before the fault: {await stream.stop()}")
+        stage = Stage(lab, flow, quick=quick)
         await scenario.act(stage)
         recovered = await _recovered(flow, pod, service)
         await asyncio.sleep(QUICK_TAIL if quick else TAIL)
     fault = stage.fault.at
     forth, back = flow.courses
-    found = notices(watched, offset, (fault + stage.wall_offset) / 1e9)
+    published = notices(watched, offset, (fault + stage.wall_offset) / 1e9)
+    found = tuple(notice.naming(_cables(lab)) for notice in published)
     return Figures(
         fault=fault,
         active=stage.active.site.name,
+        lease=lease,
         forward=Direction.after(flow.report.forth, forth, fault),
         backward=Direction.after(flow.report.back, back, fault),
         pod=judge(pod.report),
@@ -58,6 +63,12 @@ async def measure(lab: Lab, scenario: Scenario, *, quick: bool = False) -> Figur
         recovered=recovered,
         crashes=tuple(sorted(set(lab.crashes()) - crashed)),
     )
+
+
+def _cables(lab: Lab) -> dict[str, str]:
+    """The node behind each cable's name."""
+    sites = [node.site for node in lab.nodes]
+    return {cable_name(site.cluster_id, site.address): site.name for site in sites}
 
 
 async def _recovered(flow: Flow, *streams: Stream) -> bool:

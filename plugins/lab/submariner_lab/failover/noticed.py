@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from submariner_core.api.transport import Kind
 from submariner_lab.view import record_of
 
 LEADERSHIP = "leadership"
+FOLLOWED = "a new leader"
+"""The cause of a move that just follows the lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,20 @@ class Notice:
     def moves(self) -> bool:
         """Whether traffic took another path."""
         return self.subject != LEADERSHIP
+
+    @property
+    def on_evidence(self) -> bool:
+        """Whether traffic took another path for what a sender saw for itself."""
+        return self.moves and self.cause != FOLLOWED
+
+    def naming(self, nodes: Mapping[str, str]) -> Notice:
+        """With the names of nodes in place of those of cables (``nodes``, by cable name)."""
+        cause = self.cause
+        for cable, node in nodes.items():
+            # one cable's name may be the start of another's
+            cause = re.sub(rf"{re.escape(cable)}\b(?!-)", node, cause)
+        before, after = nodes.get(self.before, self.before), nodes.get(self.after, self.after)
+        return replace(self, before=before, after=after, cause=cause)
 
 
 def notices(watched: Path, offset: int, fault: float) -> tuple[Notice, ...]:

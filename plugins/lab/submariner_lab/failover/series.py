@@ -26,14 +26,15 @@ class Series:
         self._quick = quick
         self._root = root
         self._say = say
+        self.done: list[Run] = []
+        """Every run so far, in order."""
 
-    async def run(self, driver: str, scenarios: Sequence[Scenario]) -> list[Run]:
-        """Every run with one cable driver.
+    async def run(self, driver: str, scenarios: Sequence[Scenario]) -> None:
+        """Do every run with one cable driver.
 
         A lab in which a run failed is replaced by a new one. Raises :class:`LabError` when a new
         lab never becomes whole.
         """
-        done: list[Run] = []
         waiting = deque((one, number) for one in scenarios for number in range(1, self._runs + 1))
         while waiting:
             async with Lab(LabSpec(driver=driver), self._root) as lab:
@@ -41,14 +42,13 @@ class Series:
                 await lab.restore(SETTLE)
                 while waiting:
                     scenario, number = waiting.popleft()
-                    done.append(await self._one(lab, driver, scenario, number))
-                    if done[-1].failure:
+                    self.done.append(await self._one(lab, driver, scenario, number))
+                    if self.done[-1].failure:
                         break
-                    figures = done[-1].figures
+                    figures = self.done[-1].figures
                     if waiting and figures is not None and figures.unforgotten:
                         self._say(f"{driver}: all daemons start anew: they remember their moves")
                         _start_anew(lab)
-        return done
 
     async def _one(self, lab: Lab, driver: str, scenario: Scenario, number: int) -> Run:
         name = f"{driver}: {scenario.name}"

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from submariner_lab.errors import LabError, LabTimeout
+from submariner_lab.flow import Flow
 from submariner_lab.lab import Lab
 from submariner_lab.node import Node
 
@@ -31,12 +32,13 @@ class Mark:
 class Stage:
     """What a scenario plays on. ``quick`` asks it to be short.
 
-    Forward is from ``here`` (the cluster that is hit) to ``there``. ``facts`` are what a scenario
-    wants told beside the figures.
+    Forward is from ``here`` (the cluster that is hit) to ``there``; ``flow`` runs between them.
+    ``facts`` are what a scenario wants told beside the figures.
     """
 
-    def __init__(self, lab: Lab, *, quick: bool = False) -> None:
+    def __init__(self, lab: Lab, flow: Flow, *, quick: bool = False) -> None:
         self.lab = lab
+        self.flow = flow
         self.quick = quick
         self.here, self.there = lab.clusters[:2]
         self.active = self.here.leader
@@ -44,6 +46,7 @@ class Stage:
         if not others:
             raise LabError("a failover needs two gateway candidates in a cluster")
         self.standby = others[0]
+        self.remote = self.there.leader
         self.epoch = self.here.epoch
         self.wall_offset = time.time_ns() - time.monotonic_ns()
         self.marks: list[Mark] = []
@@ -64,6 +67,14 @@ class Stage:
         """Until another gateway leads; false if none does in time, which is a figure as well."""
         try:
             await self.lab.until(lambda: self.here.epoch > self.epoch, limit, "a new leader")
+        except LabTimeout:
+            return False
+        return True
+
+    async def until_flowing(self, limit: float) -> bool:
+        """Until packets arrive at both ends; false if they do not in time."""
+        try:
+            await self.flow.flowing(100, limit)
         except LabTimeout:
             return False
         return True

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from submariner_lab.failover.connection import Connection, Outcome
 from submariner_lab.failover.figures import Figures, Run
+from submariner_lab.failover.lease import LEASE
 from submariner_lab.failover.noticed import Notice, first_move
 
 LEGEND = (
@@ -24,6 +25,10 @@ COLUMNS = (
     "lost ->", "lost <-", "outage -> ms", "outage <- ms", "TCP stall ms", "ClusterIP", "moved ms",
     "new leader s",
 )  # fmt: skip
+
+
+SHOWN = 3
+"""Items of a long fact that people get to see; JSON has all."""
 
 
 def report(runs: Sequence[Run]) -> RenderableType:
@@ -104,9 +109,11 @@ def _course(figures: Figures) -> Iterable[str]:
     for at, text in sorted(lines):
         yield f"  {at * 1000:>+10,.0f} ms  {text}"
     for name, value in figures.facts.items():
-        yield f"{'':17}{name}: {value}"
+        yield f"{'':17}{name}: {_fact(value)}"
     if figures.service.outcome is not Outcome.ALIVE:
         yield f"{'':17}ClusterIP connection: {figures.service.error or 'no echo to the end'}"
+    if figures.lease > LEASE:
+        yield f"{'':17}the lease was widened to {figures.lease:g} s: a slow machine"
     if not figures.recovered:
         yield f"{'':17}traffic did not flow again"
     before = figures.forward.before + figures.backward.before
@@ -114,6 +121,16 @@ def _course(figures: Figures) -> Iterable[str]:
         yield f"{'':17}{before} packets were lost before the fault: a noisy machine"
     for name in figures.crashes:
         yield f"{'':17}a traceback in the log of {name}"
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        rest = len(value) - SHOWN
+        shown = "; ".join(str(one) for one in value[:SHOWN])
+        return shown + (f"; and {rest} more" if rest > 0 else "")
+    return str(value)
 
 
 def _change(notice: Notice) -> str:

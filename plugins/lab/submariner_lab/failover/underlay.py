@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 
 from submariner_lab.blueprint import Member
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.stage import Stage
 from submariner_lab.matrix import questions, try_all
+from submariner_lab.node import Node
 
-MOVED = 1.0
-"""Seconds after a cut in which senders find another path, before connections are opened."""
 CUT, QUICK_CUT = 10.0, 6.0
 RETURN, QUICK_RETURN = 14.0, 2.0
 """Seconds of watching after a cut was mended; traffic goes back after 10."""
 UPLINK = 10.0
 """Seconds that the lead may take to leave a gateway without an uplink."""
+MOVED = 8.0
+"""Seconds that senders may take to find a path around a cut."""
 
 
 async def _partition_standby(stage: Stage) -> None:
@@ -30,14 +32,23 @@ async def _partition_standby(stage: Stage) -> None:
 
 
 async def _partition_remote(stage: Stage) -> None:
+    await _cut(stage, stage.there.candidates)
+
+
+async def _partition_actives(stage: Stage) -> None:
+    await _cut(stage, (stage.remote,))
+
+
+async def _cut(stage: Stage, remote: Iterable[Node]) -> None:
     loop = asyncio.get_running_loop()
-    active = stage.active.site
-    remote = [node.site for node in stage.there.candidates]
-    stage.mark(f"cut {active.name} from the gateways of {stage.there.name}")
+    active, others = stage.active.site, [node.site for node in remote]
+    stage.mark(f"cut {active.name} and {', '.join(o.name for o in others)} from each other")
     mended = loop.time() + (QUICK_CUT if stage.quick else CUT)
-    cut = stage.lab.faults.partition((active,), remote)
-    await asyncio.sleep(MOVED)
-    stage.mark("open connections between all nodes")
+    cut = stage.lab.faults.partition((active,), others)
+    if await stage.until_flowing(MOVED):
+        stage.mark("traffic flows again: open connections between all nodes")
+    else:
+        stage.mark("traffic does not flow: open connections between all nodes")
     await _open_connections(stage)
     await asyncio.sleep(max(0.0, mended - loop.time()))
     stage.mark("mend the cut")
@@ -80,6 +91,11 @@ SCENARIOS = (
         "partition-remote",
         "the active gateway cannot reach the other cluster's gateways, all else can",
         _partition_remote,
+    ),
+    Scenario(
+        "partition-actives",
+        "the active gateways of both clusters cannot reach each other, all else can",
+        _partition_actives,
     ),
     Scenario(
         "uplink-lost",

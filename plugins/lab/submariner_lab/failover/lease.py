@@ -1,0 +1,53 @@
+"""The lease of a cluster, as its store holds it: a slow store widens it."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import entry_points
+
+import pluggy
+
+from submariner_core.api import hooks
+from submariner_core.api.lease import LeaseRecord, LeaseStore
+from submariner_lab.cluster import Cluster
+
+CALM = 10.0
+"""Seconds that a widened lease has to narrow before a run."""
+POLL = 0.25
+LEASE = 3.0
+"""Seconds that a lease lasts while its store is fast: the default, which labs go by."""
+
+
+async def read_lease(cluster: Cluster) -> LeaseRecord | None:
+    """The record, read from the store's file: no part of the lab's network is in between."""
+    (entry,) = entry_points(group="submariner.election", name="local")
+    plugin = entry.load()
+    binding = pluggy.PluginManager(hooks.PROJECT)
+    binding.add_hookspecs(hooks)
+    binding.register(plugin)
+    model = plugin.submariner_plugin_info().options["local"]
+    (store,) = binding.hook.submariner_lease_store(
+        name="local",
+        options=model.model_validate({"path": str(cluster.store.database)}),
+        cluster_id=cluster.name,
+    )
+    assert isinstance(store, LeaseStore)
+    try:
+        return await store.read()
+    finally:
+        await store.close()
+
+
+async def until_calm(cluster: Cluster, limit: float = CALM) -> float:
+    """The lease's duration in seconds, once it is not widened or time is up.
+
+    A holder records a longer one while its store is slow, as it is while a whole lab starts on a
+    few cores. A take-over would take that much longer.
+    """
+    deadline = asyncio.get_running_loop().time() + limit
+    while True:
+        record = await read_lease(cluster)
+        duration = 0.0 if record is None else record.duration
+        if duration <= LEASE or asyncio.get_running_loop().time() > deadline:
+            return duration
+        await asyncio.sleep(POLL)
