@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from submariner_core.api.codec_annotations import (
     Annotations,
     write_gateways,
+    write_networks,
     write_transitions,
 )
 from submariner_core.api.codec_fields import MAX_ITEMS, Fields, checked_text, kind_of
@@ -44,6 +45,7 @@ from submariner_core.api.naming import (
     CLUSTER_ID_LABEL,
     EPOCH_ANNOTATION,
     GATEWAYS_ANNOTATION,
+    REFUSED_ANNOTATION,
 )
 from submariner_core.api.transport import Kind, Record, Ref
 
@@ -66,9 +68,14 @@ def decode(record: Record) -> StoredObject:
         case Kind.ENDPOINT:
             endpoint = read_endpoint(_section(body, "spec"))
             _check_origin(record, endpoint.cluster_id)
-            epoch, claimed = notes.epoch(), notes.claimed()
-            gateways = notes.gateways(endpoint.cluster_id)
-            return EndpointObject(_metadata(record, notes), endpoint, epoch, gateways, claimed)
+            return EndpointObject(
+                epoch=notes.epoch(),
+                gateways=notes.gateways(endpoint.cluster_id),
+                claimed=notes.claimed(),
+                refused=notes.refused(),
+                spec=endpoint,
+                meta=_metadata(record, notes),  # last: it keeps the annotations that are left
+            )
         case Kind.GATEWAY:
             gateway = read_gateway(_section(body, "status"), notes)
             return GatewayObject(_metadata(record, notes), gateway)
@@ -89,6 +96,7 @@ def encode(obj: StoredObject) -> Record:
                 {
                     EPOCH_ANNOTATION: _decimal(obj.epoch),
                     CLAIMED_ANNOTATION: obj.claimed,
+                    REFUSED_ANNOTATION: write_networks(obj.refused),
                     GATEWAYS_ANNOTATION: gateways,
                 }
             )

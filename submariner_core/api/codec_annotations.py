@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-from submariner_core.api.codec_fields import Fields, parse_address
+from submariner_core.api.codec_fields import MAX_ITEMS, Fields, parse_address, parse_network
 from submariner_core.api.codec_spec import read_endpoint, write_endpoint
 from submariner_core.api.errors import RecordMalformed
 from submariner_core.api.model import Gateway, GatewayEntry, Transition
@@ -22,10 +22,12 @@ from submariner_core.api.naming import (
     EPOCH_ANNOTATION,
     GATEWAYS_ANNOTATION,
     READY_ANNOTATION,
+    REFUSED_ANNOTATION,
     SLOT_ANNOTATION,
     SLOTS,
     TRANSITIONS_ANNOTATION,
     IPAddress,
+    IPNetwork,
 )
 from submariner_core.api.transport import Record
 
@@ -69,6 +71,17 @@ class Annotations:
         if text is not None and not 0 < len(text) <= _MAX_CLAIM:
             raise self._malformed(CLAIMED_ANNOTATION, f"must be 1 to {_MAX_CLAIM} characters")
         return text
+
+    def refused(self) -> tuple[IPNetwork, ...]:
+        """Prefixes that the own leader refuses, separated by commas."""
+        texts = self._left.pop(REFUSED_ANNOTATION, "").split(",")
+        if len(texts) > MAX_ITEMS:
+            raise self._malformed(REFUSED_ANNOTATION, f"lists more than {MAX_ITEMS} prefixes")
+        return tuple(
+            parse_network(text, lambda reason: self._malformed(REFUSED_ANNOTATION, reason))
+            for text in texts
+            if text
+        )
 
     def address(self) -> IPAddress:
         """A node's address on the underlay; required."""
@@ -141,6 +154,11 @@ class Annotations:
         except (ValueError, RecursionError):
             raise self._malformed(key, "is not JSON") from None
         return list(Fields(self.ref, "annotations", {key: value}).each(key))
+
+
+def write_networks(networks: Iterable[IPNetwork]) -> str | None:
+    """Prefixes as annotation text; ``None`` for none."""
+    return ",".join(map(str, networks)) or None
 
 
 def write_gateways(entries: Iterable[GatewayEntry]) -> str:

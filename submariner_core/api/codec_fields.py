@@ -113,7 +113,8 @@ class Fields:
     def networks(self, name: str) -> tuple[IPNetwork, ...]:
         """A required list of CIDRs. Host bits are masked away, as upstream's parser does."""
         return tuple(
-            _network(text, self._refuse(at)) for at, text in self._texts(name, self._list(name))
+            parse_network(text, self._refuse(at))
+            for at, text in self._texts(name, self._list(name))
         )
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -257,7 +258,8 @@ def parse_address(text: str, refuse: Refuse) -> IPAddress:
     return address
 
 
-def _network(text: str, refuse: Refuse) -> IPNetwork:
+def parse_network(text: str, refuse: Refuse) -> IPNetwork:
+    """A CIDR as upstream's parser reads it, or the error that ``refuse`` makes of the reason."""
     try:
         network = ip_network(text, strict=False)
     except ValueError:

@@ -190,7 +190,9 @@ class EndpointObject:
     """A stored Endpoint.
 
     ``gateways`` is the list of its cluster's live gateways, leader first; ``None`` for an upstream
-    peer, to which nobody opens standby cables. ``claimed`` orders prefix claims, lower first.
+    peer, to which nobody opens standby cables. ``claimed`` orders prefix claims, lower first;
+    ``refused`` are subnets that no node of this cluster may route. Both are the own leader's
+    notes on its copy.
     """
 
     meta: Metadata
@@ -198,6 +200,7 @@ class EndpointObject:
     epoch: int | None = None
     gateways: tuple[GatewayEntry, ...] | None = None
     claimed: str | None = None
+    refused: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The other clusters' objects: copied by the leader from the broker into its own datastore.
 
-A copy carries its source's labels, annotations and unknown fields to the letter, and the claim
-that orders prefixes. Records that cannot be decoded are left alone, here and there.
+A copy carries its source's labels, annotations and unknown fields to the letter, and two notes of
+the leader's: the claim that orders prefixes, and which of them hold an address of its own cluster
+(a node knows only some of these). Records that cannot be decoded are left alone, here and there.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from submariner_core.api.model import ClusterObject, Endpoint, EndpointObject
-from submariner_core.api.naming import CLAIMED_ANNOTATION, endpoint_name, sanitise
+from submariner_core.api.naming import (
+    CLAIMED_ANNOTATION,
+    REFUSED_ANNOTATION,
+    endpoint_name,
+    sanitise,
+)
 from submariner_core.api.transport import Kind, Record, Ref
-from submariner_core.reconcile.admission import claim_key
-from submariner_core.reconcile.remotes import cluster_object, holds
+from submariner_core.reconcile.admission import claim_key, holding
+from submariner_core.reconcile.remotes import cluster_object, holds, reserved_addresses
 from submariner_core.reconcile.state import State
 from submariner_core.reconcile.stores import Departed, StoreView
 from submariner_core.reconcile.writes import DeleteRecord, PutRecord, Write, same
@@ -35,7 +41,7 @@ def copies(state: State, broker: StoreView, answered: frozenset[str], now: float
     cables whose probes are answered now.
     """
     offered, refused = _offered(state, broker)
-    wanted = dict(_copies(state.datastore, broker, offered))
+    wanted = dict(_copies(state, broker, offered))
     held, wake_at = _held_copies(state, broker, answered, now)
     writes = (
         *_put_copies(state.datastore, wanted),
@@ -79,18 +85,23 @@ def _expected_name(stored: ClusterObject | EndpointObject) -> str:
 
 
 def _copies(
-    datastore: StoreView,
+    state: State,
     broker: StoreView,
     offered: Mapping[Ref, ClusterObject | EndpointObject],
 ) -> Iterable[tuple[Ref, Record]]:
     """The other clusters' objects as they should stand in the own datastore."""
-    claims = _claims(datastore)
+    claims = _claims(state.datastore)
+    reserved = reserved_addresses(state)
     for ref, stored in offered.items():
         record = replace(broker.records[ref], created="")
         if isinstance(stored, EndpointObject):
             cluster_id = stored.spec.cluster_id
             claim = claims.get(cluster_id) or _first_claim(broker, stored)
-            record = replace(record, annotations={**record.annotations, CLAIMED_ANNOTATION: claim})
+            notes = {CLAIMED_ANNOTATION: claim}
+            if refused := holding(stored.spec.subnets, reserved):
+                notes[REFUSED_ANNOTATION] = ",".join(map(str, refused))
+            theirs = {k: v for k, v in record.annotations.items() if k != REFUSED_ANNOTATION}
+            record = replace(record, annotations={**theirs, **notes})
         yield ref, record
 
 

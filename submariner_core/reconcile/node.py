@@ -213,7 +213,8 @@ def _peers(view: NodeView) -> tuple[OverlayPeer, ...]:
 def _own_network(view: NodeView) -> OwnNetwork:
     site = view.site
     nodes = [agent.status.address for agent in view.agents.route_agents()]
-    reserved = (site.node.address, *nodes, *site.reserved, *underlay_addresses(view.store))
+    underlay = underlay_addresses(view.store, site.cluster_id)
+    reserved = (site.node.address, *nodes, *site.reserved, *underlay)
     cidrs = (*site.cluster_cidr, *site.service_cidr, *site.global_cidr)
     return OwnNetwork(site.cluster_id, cidrs, reserved)
 

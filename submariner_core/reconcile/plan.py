@@ -20,7 +20,7 @@ from submariner_core.reconcile.cables import (
     steps,
 )
 from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
-from submariner_core.reconcile.remotes import Remote, own_endpoint_object, underlay_addresses
+from submariner_core.reconcile.remotes import Remote, own_endpoint_object, reserved_addresses
 from submariner_core.reconcile.routing import ClusterRouting, ProbePath, Routing, routing
 from submariner_core.reconcile.state import State
 
@@ -86,11 +86,7 @@ def plan(
                 *state.site.cluster.cluster_cidr,
                 *state.site.cluster.global_cidr,
             ),
-            reserved=(
-                *state.site.reserved,
-                state.own.endpoint.private_ip,
-                *underlay_addresses(state.datastore),
-            ),
+            reserved=reserved_addresses(state),
         ),
         [remote.endpoint for remote in found.values()],
     )

@@ -44,18 +44,28 @@ def cluster_object(view: StoreView, cluster_id: str) -> ClusterObject | None:
     return found if isinstance(found, ClusterObject) else None
 
 
-def underlay_addresses(view: StoreView) -> tuple[IPAddress, ...]:
-    """Addresses that cables and the overlay themselves are reached by, as the datastore tells."""
+def underlay_addresses(view: StoreView, cluster_id: str) -> tuple[IPAddress, ...]:
+    """Where this cluster's nodes and gateways are reached, as its datastore tells.
+
+    Those of other clusters are for admission to judge: anybody may say anything of himself.
+    """
     found: set[IPAddress] = {agent.status.address for agent in view.route_agents()}
     endpoints = [gateway.status.local_endpoint for gateway in view.gateways()]
     for stored in view.endpoints():
-        endpoints.append(stored.spec)
-        endpoints += [entry.endpoint for entry in stored.gateways or ()]
+        if stored.spec.cluster_id == cluster_id and stored.meta.origin is None:
+            endpoints.append(stored.spec)
+            endpoints += [entry.endpoint for entry in stored.gateways or ()]
     for endpoint in endpoints:
         found.add(endpoint.private_ip)
         if endpoint.public_ip is not None:
             found.add(endpoint.public_ip)
     return tuple(sorted(found, key=lambda address: (address.version, int(address))))
+
+
+def reserved_addresses(state: State) -> tuple[IPAddress, ...]:
+    """What must be reached outside cables: stores, this gateway, its cluster's nodes."""
+    own = () if state.own is None else (state.own.endpoint.private_ip,)
+    return (*state.site.reserved, *own, *underlay_addresses(state.datastore, state.cluster_id))
 
 
 def remotes(

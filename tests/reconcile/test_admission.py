@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_address, ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submariner_core.api.model import EndpointObject
+from submariner_core.api.model import EndpointObject, GatewayEntry
 from submariner_core.reconcile.admission import OwnNetwork, Refusal, admit, claim_key
 from tests.reconcile.objects import endpoint, stored_endpoint
 
@@ -43,7 +45,7 @@ def test_ordinary_prefixes_are_admitted_in_the_endpoints_order() -> None:
         ("240.0.0.0/7", "node overlay"),
         ("241.0.0.5/32", "cables"),
         ("255.255.255.255/32", "broadcast"),
-        ("192.0.2.0/24", "192.0.2.7"),
+        ("192.0.2.4/30", "192.0.2.7"),
         ("10.1.7.0/24", "10.1.0.0/16 of this cluster"),
         ("10.0.0.0/8", "10.1.0.0/16 of this cluster"),
         ("10.1.0.0/16", "10.1.0.0/16 of this cluster"),
@@ -90,6 +92,58 @@ def test_without_a_claim_one_comes_after_all_that_have_one() -> None:
     upstream = remote("a", "10.2.0.0/16", created="0")
     verdict = admit(OWN, [upstream, remote("b", "10.2.0.0/16", claimed="7", created="8")])
     assert verdict.admitted == {"a": (), "b": (IPv4Network("10.2.0.0/16"),)}
+
+
+def gateway_at(address: str, *subnets: str, claimed: str, **fields: Any) -> EndpointObject:
+    spec = endpoint(f"c{claimed}", subnets=subnets, private_ip=ip_address(address), **fields)
+    return stored_endpoint(spec, claimed=claimed)
+
+
+def test_a_prefix_may_not_hold_a_gateway_of_its_own_cluster_or_of_an_earlier_one() -> None:
+    first = gateway_at("203.0.113.5", "10.2.0.0/16", "203.0.113.0/28", claimed="1")
+    verdict = admit(OWN, [first, gateway_at("198.51.100.1", "203.0.113.0/24", claimed="2")])
+    assert verdict.admitted == {"c1": (IPv4Network("10.2.0.0/16"),), "c2": ()}
+    assert {one.cluster_id for one in verdict.refused} == {"c1", "c2"}
+    assert all("contains 203.0.113.5" in one.reason for one in verdict.refused)
+
+
+def test_a_later_cluster_cannot_block_anothers_prefix_by_saying_its_gateway_is_in_it() -> None:
+    """Nobody but it says so; its cable would lead into the other cluster's."""
+    honest = remote("west", "10.2.0.0/16", claimed="1")
+    verdict = admit(OWN, [honest, gateway_at("10.2.3.4", "10.6.0.0/16", claimed="2")])
+    assert verdict.admitted == {"west": (IPv4Network("10.2.0.0/16"),), "c2": ()}
+    (refusal,) = verdict.refused
+    assert refusal.reason == (
+        "its gateway 10.2.3.4 lies in 10.2.0.0/16 of cluster 'west', which claimed it earlier"
+    )
+
+
+def test_of_a_gateway_behind_nat_the_public_address_counts() -> None:
+    behind = gateway_at(
+        "10.2.3.4",
+        "10.6.0.0/16",
+        claimed="1",
+        nat_enabled=True,
+        public_ip=ip_address("203.0.113.5"),
+    )
+    verdict = admit(OWN, [behind, remote("west", "10.2.0.0/16", "203.0.113.0/24", claimed="2")])
+    assert verdict.admitted["c1"] == (IPv4Network("10.6.0.0/16"),)
+    assert verdict.admitted["west"] == (IPv4Network("10.2.0.0/16"),)
+
+
+def test_a_listed_gateways_address_counts_like_the_leaders() -> None:
+    listed = endpoint("c1", private_ip=ip_address("203.0.113.6"))
+    first = gateway_at("203.0.113.5", "10.6.0.0/16", claimed="1")
+    first = replace(first, gateways=(GatewayEntry(first.spec, 0), GatewayEntry(listed, 1)))
+    verdict = admit(OWN, [first, remote("west", "203.0.113.6/31", claimed="2")])
+    assert verdict.admitted["west"] == ()
+
+
+def test_what_the_leader_noted_as_refused_is_refused_where_its_reason_is_not_known() -> None:
+    both = remote("west", "10.2.0.0/16", "10.7.0.0/16")
+    verdict = admit(OWN, [replace(both, refused=(ip_network("10.7.0.0/16"),))])
+    assert verdict.admitted["west"] == (IPv4Network("10.2.0.0/16"),)
+    assert "leader" in verdict.refused[0].reason
 
 
 def test_an_endpoint_of_the_own_cluster_is_not_judged() -> None:

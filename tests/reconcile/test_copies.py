@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from submariner_core.api.model import (
     EndpointObject,
     GatewayEntry,
     Metadata,
+    RouteAgent,
+    RouteAgentObject,
 )
 from submariner_core.api.transport import Kind, Ref
 from submariner_core.reconcile.admission import claim_key
@@ -86,6 +89,24 @@ def test_a_new_leader_of_another_cluster_inherits_its_claim() -> None:
     world.settle()
     (copy,) = (e for e in world.datastore.endpoints().values() if e.spec.cluster_id == "west")
     assert (copy.spec, copy.claimed) == (successor, claimed)
+
+
+def test_a_copy_notes_the_prefixes_that_hold_an_address_of_this_cluster() -> None:
+    """Nodes know few of each other's addresses; their leader knows all."""
+    world = joined()
+    node = RouteAgent("v", address=ip_address("172.16.1.3"))
+    world.datastore.put(RouteAgentObject(Metadata("node-3"), node))
+    prefixes = ["10.2.0.0/16", "172.16.1.0/28", "172.16.2.0/24"]
+    hostile = endpoint("west", 9, subnets=prefixes)
+    own = (ip_network("172.16.2.0/24"),)
+    world.broker.put(stored_endpoint(hostile, origin="west", refused=own))
+    world.settle()
+    copy = world.datastore.endpoints()[WEST_REF.name]
+    assert (copy.spec, copy.refused) == (hostile, (ip_network("172.16.1.0/28"),))
+
+    world.datastore.delete(Ref(Kind.ROUTE_AGENT, "node-3"))
+    world.settle()
+    assert world.datastore.endpoints()[WEST_REF.name].refused == ()
 
 
 def test_own_objects_and_objects_without_an_origin_are_never_copied() -> None:
