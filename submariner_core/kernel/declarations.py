@@ -14,6 +14,7 @@ from typing import Any
 
 from pyroute2.netlink import nlmsg
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.marshal import Marshal
 from pyroute2.netlink.nlsocket import NetlinkRequest
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
@@ -25,7 +26,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg_base
 
 from submariner_core.kernel.netlink import Noun, Verb
 
-__all__ = ["CLASSES", "NetlinkError", "marshal", "open_socket", "request"]
+__all__ = ["CLASSES", "NetlinkError", "marshal", "open_socket", "request", "sieve"]
 
 
 class NexthopMessage(nlmsg):
@@ -103,11 +104,12 @@ def request(
     message = CLASSES[noun]()
     message.update(fields)
     message["attrs"] = [list(attribute) for attribute in attributes]
-    sieve = _sieve(socket.marshal, noun, containing) if containing else None
-    return NetlinkRequest(socket, message, msg_type=noun + verb, msg_flags=flags, parser=sieve)
+    parser = sieve(socket.marshal, noun, containing) if containing else None
+    return NetlinkRequest(socket, message, msg_type=noun + verb, msg_flags=flags, parser=parser)
 
 
-def _sieve(decoder: MarshalRtnl, noun: Noun, containing: bytes) -> Callable[..., nlmsg]:
+def sieve(decoder: Marshal, kind: int, containing: bytes) -> Callable[..., nlmsg]:
+    """A parser that passes over messages of type ``kind`` without these bytes in them."""
     # not None: pyroute2 ends a dump at the first datagram that leaves nothing over
     left_over = nlmsg()
     left_over["header"].update(type=_NOOP, flags=_MULTIPART, error=None)
@@ -115,7 +117,7 @@ def _sieve(decoder: MarshalRtnl, noun: Noun, containing: bytes) -> Callable[...,
     def parse(data: bytes, offset: int, length: int) -> nlmsg:
         key, flags, sequence = struct.unpack_from("HHI", data, offset + 4)
         missing = data.find(containing, offset, offset + length) < 0
-        if missing and key == noun and not flags & _INTERRUPTED:
+        if missing and key == kind and not flags & _INTERRUPTED:
             return left_over
         return decoder.parse_one_message(key, flags, sequence, data, offset, length)
 
