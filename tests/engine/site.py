@@ -177,7 +177,7 @@ class Node:
 
     def ways(self) -> str:
         """All that the gateway programs on this node."""
-        words = (("route", "show", "table", "100"), ("route", "show", "table", "101"))
+        words = [("route", "show", "table", table) for table in ("100", "101", "102")]
         return "".join(self.ip(*one) for one in (*words, ("nexthop",), ("rule",)))
 
     @property

@@ -84,7 +84,10 @@ async def lived(node: Node, cables: int) -> bool:
     """Whether a process comes to its end state before it dies."""
     async with node.process() as (gateway, task):
         calm = asyncio.create_task(rest(gateway, node, cables))
-        await asyncio.wait({calm, task}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        ended, _ = await asyncio.wait(
+            {calm, task}, return_when=asyncio.FIRST_COMPLETED, timeout=20
+        )
+        assert ended, f"neither dead nor at rest: {gateway._reasons}"
         died = task.done()
         calm.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -100,9 +103,15 @@ async def rest(gateway: Gateway, node: Node, cables: int) -> None:
     """Wait until nothing happens any more."""
     await settled(gateway, cables)
     before = None
-    while before != (now := (state(node), gateway._router.written)):
+    while before != (now := written(gateway, node)):
         before = now
-        await asyncio.sleep(0.07)
+        await asyncio.sleep(0.1)
+
+
+def written(gateway: Gateway, node: Node) -> tuple[int, ...]:
+    """How much was done so far, on the node and in the stores."""
+    stores = node.site.datastore.writes, node.site.broker.writes
+    return len(node.host.actions), gateway._router.written, *stores
 
 
 def state(node: Node) -> tuple[object, ...]:

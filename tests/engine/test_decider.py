@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+import structlog
 
 from submariner_core.api.cable import LocalGateway
 from submariner_core.api.codec import encode
@@ -158,7 +159,7 @@ async def test_a_decision_that_fails_is_survived_and_tried_again(
         def broken(*_: object) -> Plan:
             raise ZeroDivisionError("a bug of ours")
 
-        with monkeypatch.context() as patched:
+        with monkeypatch.context() as patched, structlog.testing.capture_logs():
             patched.setattr(room, "plan", broken)
             await desk.told(ProbeChanged("x"), seconds=3.5)
             assert 3 <= desk.decider.failures <= 5

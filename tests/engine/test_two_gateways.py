@@ -47,8 +47,8 @@ async def test_the_standby_holds_the_same_cables_and_forwards_alike(site: EastSi
     async with pair(site) as (one, _, two, _):
         assert set(two.driver.cables) == set(one.driver.cables)
         assert two.ways().replace("10.1.2.1", "10.1.1.1") == one.ways()
+        await until(lambda: two.says.status.ready and one.says.status.ready)
         assert two.says.status.ha_status is HAStatus.PASSIVE
-        assert two.says.status.ready
         assert (one.says.status.slot, two.says.status.slot) == (0, 1)
 
 

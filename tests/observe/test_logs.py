@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,26 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
     err = capsys.readouterr().err
     assert "loud" in err
     assert "quiet" not in err
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_exception_is_told_without_what_variables_held(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(Log(format=form))  # type: ignore[arg-type]
+    token = secrets.token_hex(8)
+    try:
+        open_with(token)
+    except ValueError:
+        structlog.get_logger("submariner.test").exception("driver-bug")
+    err = capsys.readouterr().err
+    assert "driver-bug" in err
+    assert "ValueError: 16" in err
+    assert token not in err
+
+
+def open_with(secret: str) -> None:
+    raise ValueError(len(secret))
 
 
 def test_whatever_a_record_holds_can_be_logged(capsys: pytest.CaptureFixture[str]) -> None:
