@@ -5,16 +5,11 @@ from __future__ import annotations
 from submariner_core.api.network import Route, RouteType
 from submariner_core.engine import traffic
 from submariner_core.kernel import Kernel, nft
-from submariner_core.reconcile.routing import (
-    ARRIVED_TABLE,
-    CABLE_TABLE,
-    is_own_nexthop,
-    is_own_rule,
-)
+from submariner_core.reconcile.routing import TABLES, is_own_nexthop, is_own_rule
 
 
 def is_own_route(route: Route) -> bool:
-    """Whether a route of table 100 or 101 is the gateway's.
+    """Whether a route of tables 100 to 102 is the gateway's.
 
     It makes three sorts: through one of its nexthop objects, ``unreachable``, and to single hosts
     (health-check addresses). Whatever else stands there was put by somebody else.
@@ -33,7 +28,7 @@ async def remove_routing(kernel: Kernel) -> int:
     drained go too.
     """
     removed = await kernel.rules.reconcile((), is_own_rule)
-    for table in (CABLE_TABLE, ARRIVED_TABLE):
+    for table in TABLES:
         removed += await kernel.routes.reconcile(table, (), is_own_route)
     for nexthop in await kernel.nexthops.list():
         if is_own_nexthop(nexthop.id):

@@ -20,8 +20,7 @@ from submariner_core.engine.events import Event, Routed
 from submariner_core.kernel import Kernel, KernelError
 from submariner_core.reconcile.cables import CableKey
 from submariner_core.reconcile.routing import (
-    ARRIVED_TABLE,
-    CABLE_TABLE,
+    TABLES,
     Change,
     Ensure,
     Remove,
@@ -63,7 +62,7 @@ class _Refused:
 
 
 class Router:
-    """Owns tables 100 and 101, their rules, and the nexthop objects of this gateway.
+    """Owns tables 100 to 102, their rules, and the nexthop objects of this gateway.
 
     What the kernel refuses for one cluster holds up no other; it is told and tried again.
     """
@@ -175,7 +174,7 @@ class Router:
     async def _observe(self) -> Routing:
         kernel = self._kernel
         nexthops = [n for n in await kernel.nexthops.list() if is_own_nexthop(n.id)]
-        routes = [*await kernel.routes.list(CABLE_TABLE), *await kernel.routes.list(ARRIVED_TABLE)]
+        routes = [route for table in TABLES for route in await kernel.routes.list(table)]
         rules = [rule for rule in await kernel.rules.list() if is_own_rule(rule)]
         return Routing(tuple(nexthops), tuple(routes), tuple(rules))
 

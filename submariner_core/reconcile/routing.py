@@ -2,9 +2,11 @@
 
 The tables (design.md section 5):
 
-* 100: every admitted remote prefix through its cluster's nexthop object, or ``unreachable``; and
-  each remote gateway's health-check IP through that gateway's own path.
+* 100: every admitted remote prefix through its cluster's nexthop object, or ``unreachable``.
 * 101: what came in through a cable never leaves through a cable, nor over the overlay.
+* 102: each remote gateway's health-check IP through that gateway's own path, for what this gateway
+  itself sends. A health-check IP is its node's address to host-network processes as well: what is
+  forwarded there goes where its prefix goes, or a cut cable would cut it off.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ from submariner_core.api.network import Nexthop, Route, RouteType, Rule
 
 CABLE_TABLE = 100
 ARRIVED_TABLE = 101
+PROBE_TABLE = 102
 MAIN_TABLE = 254
 OVERLAY_DEVICE = "vx-submariner"
 
 ARRIVED_PRIORITY = 99
 CABLE_PRIORITY = 100
 OVERLAY_ENDS_PRIORITY = 101
+
+TABLES = (CABLE_TABLE, ARRIVED_TABLE, PROBE_TABLE)
 
 NEXTHOP_BASE = 0x5A000000
 NEXTHOP_MASK = 0x00FFFFFF
@@ -87,7 +92,7 @@ def is_own_rule(rule: Rule) -> bool:
     """Whether a rule is the gateway's to keep or remove (upstream's ``from all`` one included)."""
     if rule.table == ARRIVED_TABLE:
         return rule.priority == ARRIVED_PRIORITY
-    if rule.table == CABLE_TABLE:
+    if rule.table in {CABLE_TABLE, PROBE_TABLE}:
         return rule.priority == CABLE_PRIORITY
     if rule.table == MAIN_TABLE:
         return rule.priority == CABLE_PRIORITY and rule.incoming == OVERLAY_DEVICE
@@ -139,10 +144,10 @@ def routing(
         for probe in cluster.probes:
             host = IPv4Network(f"{probe.address}/32")
             routes.setdefault(
-                (CABLE_TABLE, host),
+                (PROBE_TABLE, host),
                 Route(
                     host,
-                    CABLE_TABLE,
+                    PROBE_TABLE,
                     device=probe.path.device,
                     via=probe.path.via,
                     source=own_probe,
@@ -150,7 +155,7 @@ def routing(
             )
             if own_probe is not None:
                 own = IPv4Network(f"{own_probe}/32")
-                rules.add(Rule(CABLE_PRIORITY, CABLE_TABLE, source=own, destination=host))
+                rules.add(Rule(CABLE_PRIORITY, PROBE_TABLE, source=own, destination=host))
     return Routing(
         nexthops=tuple(sorted(nexthops, key=lambda nexthop: nexthop.id)),
         routes=tuple(routes[key] for key in sorted(routes, key=_order)),

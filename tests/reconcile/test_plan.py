@@ -20,7 +20,7 @@ from submariner_core.api.model import (
 from submariner_core.api.network import RouteType
 from submariner_core.reconcile.cables import Disconnect
 from submariner_core.reconcile.plan import Plan, ProbePlan
-from submariner_core.reconcile.routing import CABLE_TABLE
+from submariner_core.reconcile.routing import CABLE_TABLE, PROBE_TABLE
 from tests.reconcile.objects import endpoint, stored_endpoint, stored_gateway
 from tests.reconcile.plan_world import OWN, World, stored, west
 
@@ -29,14 +29,14 @@ POD_CIDR = ip_network("10.2.0.0/16")
 
 
 def ways(planned: Plan) -> dict[str, str]:
-    """Destinations of table 100: the device or ``nexthop`` or ``unreachable``."""
+    """Destinations of tables 100 and 102: the device or ``nexthop`` or ``unreachable``."""
     assert planned.routing is not None
     return {
         str(route.destination): "unreachable"
         if route.type is RouteType.UNREACHABLE
         else route.device or "nexthop"
         for route in planned.routing.routes
-        if route.table == CABLE_TABLE
+        if route.table in {CABLE_TABLE, PROBE_TABLE}
     }
 
 

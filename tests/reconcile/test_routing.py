@@ -14,6 +14,7 @@ from submariner_core.reconcile.routing import (
     ARRIVED_PRIORITY,
     ARRIVED_TABLE,
     CABLE_TABLE,
+    PROBE_TABLE,
     ClusterRouting,
     Ensure,
     ProbePath,
@@ -113,11 +114,18 @@ def test_each_probe_goes_through_its_own_gateways_path_both_ways() -> None:
     peer = IPv4Address("10.2.3.1")
     wanted = routing([west(probes=(ProbePath(peer, SECOND),))], OWN, ())
     host = IPv4Network("10.2.3.1/32")
-    expected = Route(host, CABLE_TABLE, device=SECOND.device, via=SECOND.via, source=OWN)
+    expected = Route(host, PROBE_TABLE, device=SECOND.device, via=SECOND.via, source=OWN)
     assert expected in wanted.routes
-    assert Rule(100, CABLE_TABLE, source=IPv4Network("10.1.1.1/32"), destination=host) in (
+    assert Rule(100, PROBE_TABLE, source=IPv4Network("10.1.1.1/32"), destination=host) in (
         wanted.rules
     )
+
+
+def test_what_others_send_to_a_health_check_ip_goes_where_its_prefix_goes() -> None:
+    """Host-network processes have it too: a cable that is cut must not cut them off."""
+    wanted = routing([west(probes=(ProbePath(IPv4Address("10.2.3.1"), SECOND),))], OWN, ())
+    assert [r.destination for r in wanted.routes if r.table == CABLE_TABLE] == [PREFIX]
+    assert all(r.source for r in wanted.rules if r.table == PROBE_TABLE)
 
 
 def test_a_move_is_one_nexthop_replaced() -> None:

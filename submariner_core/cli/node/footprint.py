@@ -8,7 +8,7 @@ from submariner_core.kernel import Kernel, KernelError
 from submariner_core.kernel.nft import program
 from submariner_core.kernel.rules import describe
 
-TABLES = (254, 100, 101, 150)
+TABLES = (254, 100, 101, 102, 150)
 """Routing tables that this project or upstream writes to."""
 HOST_CHAINS = ("FORWARD", "INPUT")
 COMMENT = "submariner"
