@@ -40,6 +40,9 @@ from submariner_core.reconcile.election_events import (
 from submariner_core.reconcile.election_state import Campaign, Leadership, may_write
 from submariner_core.reconcile.election_timings import Timings
 
+SHORTEST_WAIT = 0.001
+"""Seconds. The loop's clock and the boot clock are two: never wake a hair too early, and spin."""
+
 log = structlog.get_logger("submariner.election")
 
 
@@ -255,7 +258,9 @@ class Elector:
     async def _wake(self) -> None:
         while True:
             self._rearmed.clear()
-            wait = None if self._wake_at is None else max(0.0, self._wake_at - self._clock())
+            wait = None if self._wake_at is None else self._wake_at - self._clock()
+            if wait is not None and wait > 0:
+                wait = max(wait, SHORTEST_WAIT)
             try:
                 async with asyncio.timeout(wait):
                     await self._rearmed.wait()

@@ -259,3 +259,14 @@ async def test_an_observer_that_raises_or_talks_back_does_not_end_the_campaign()
         assert told == [True, True, True]
         assert a.elector.leadership.epoch == 5
         assert a.elector.may_write()
+
+
+@pytest.mark.timeout(20)
+async def test_a_boot_clock_a_hair_behind_the_loops_does_not_make_a_wake_up_spin() -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    a = candidate(MemoryLease(), "a")
+    a.elector._clock = lambda: 1e6 + (loop.time() - started) * (1 - 1e-10)
+    async with running(a):
+        await asyncio.sleep(60)
+        assert a.elector.may_write()
