@@ -75,6 +75,15 @@ def _clear_mark(mark: int) -> Expression:
     return {"mangle": {"key": _MARK, "value": {"&": [_MARK, 0xFFFFFFFF & ~mark]}}}
 
 
+def _replies_come_here(plan: NodePlan) -> bool:
+    """Whether the other nodes send through this gateway, as far as it can tell.
+
+    Its own choice alone does not tell: it may have left a leader that the others still reach.
+    """
+    leads = bool(plan.gateways) and plan.gateways[0].address == plan.node.address
+    return leads and plan.carries_itself
+
+
 def _source_rules(plan: NodePlan, cni_address: IPv4Address | None) -> Iterator[Object]:
     yield nft.chain("itself")
     prefixes = (*plan.cluster_cidr, *plan.remote_prefixes)
@@ -84,7 +93,7 @@ def _source_rules(plan: NodePlan, cni_address: IPv4Address | None) -> Iterator[O
     out, back = both_ways(PODS)
     if cni_address is not None:
         to_cni = nft.translate_source(cni_address)
-        if plan.on_gateway and not plan.carries_itself:
+        if plan.on_gateway and not _replies_come_here(plan):
             # Replies to what this gateway itself sent on to a service's pod must come back here:
             # the gateway that carries knows nothing of the translation.
             yield nft.rule("keep_source", *back, nft.destination_translated(), to_cni)

@@ -144,8 +144,10 @@ def chain(plan: NodePlan, name: str, cni: IPv4Address | None = CNI) -> list[str]
     return [json.dumps(rule["expr"]) for rule in rules if rule["chain"] == name]
 
 
-def test_only_a_gateway_that_does_not_carry_answers_for_what_it_translated():
+def test_all_gateways_but_a_leader_that_carries_answer_for_what_they_translated():
     passive = replace(SELF, carries=GATEWAY)
+    moved = replace(SELF, gateways=(GATEWAY, ME))  # away from a leader that others still reach
+    assert any('"dnat"' in rule for rule in chain(moved, "keep_source"))
     assert any('"dnat"' in rule for rule in chain(passive, "keep_source"))
     assert not any('"dnat"' in rule for rule in chain(SELF, "keep_source"))
     assert not any('"dnat"' in rule for rule in chain(PLAN, "keep_source"))
