@@ -18,6 +18,8 @@ from submariner_lab.view import record_of
 LEADERSHIP = "leadership"
 FOLLOWED = "a new leader"
 """The cause of a move that just follows the lead."""
+RETURNED = "the leader answers"
+"""How the cause of a return begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Notice:
     def moves(self) -> bool:
         """Whether traffic took another path."""
         return self.subject != LEADERSHIP
+
+    @property
+    def returns(self) -> bool:
+        """Whether traffic went back to a leader that had been left before."""
+        return self.moves and self.cause.startswith(RETURNED)
 
     @property
     def on_evidence(self) -> bool:
@@ -73,8 +80,8 @@ def notices(watched: Path, offset: int, fault: float) -> tuple[Notice, ...]:
 
 
 def first_move(found: Iterable[Notice]) -> Notice | None:
-    """The first change of a path."""
-    return next((notice for notice in found if notice.moves), None)
+    """The first change of a path away from what carried; a return to the leader is none."""
+    return next((notice for notice in found if notice.moves and not notice.returns), None)
 
 
 def first_lead(found: Iterable[Notice], nodes: Iterable[str]) -> Notice | None:

@@ -57,6 +57,7 @@ class Series:
         self._say(f"{name}: {scenario.text}")
         try:
             await lab.restore(SETTLE)
+            await lab.until(lambda: _following(lab), SETTLE, "every node sends through the leader")
             figures = await measure(lab, scenario, quick=self._quick)
         except Impossible as error:
             self._say(f"{name}: not possible: {error}")
@@ -65,6 +66,18 @@ class Series:
             self._say(f"{name}: FAILED: {error}")
             return Run(driver, scenario.name, number, failure=str(error))
         return Run(driver, scenario.name, number, figures)
+
+
+def _following(lab: Lab) -> bool:
+    """Whether every node sends through its cluster's leader.
+
+    In a lab that has just started some do not for 10 s: the leader was not up yet when they were.
+    """
+    return all(
+        {agent.status.carries for agent in lab.view.route_agents(cluster.store.site.name)}
+        == {cluster.leader.site.name}
+        for cluster in lab.clusters
+    )
 
 
 def _start_anew(lab: Lab) -> None:
