@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from submariner_core.api.naming import IPAddress
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
@@ -54,6 +56,11 @@ class LeaseStore(abc.ABC):
             if record != last:
                 last = record
                 yield record
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Addresses at which the store is reached: see :class:`Transport`."""
+        return ()
 
     async def close(self) -> None:
         """Release connections. May be called twice."""

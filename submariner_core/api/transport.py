@@ -11,6 +11,8 @@ import enum
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 
+from submariner_core.api.naming import IPAddress
+
 
 class Kind(enum.StrEnum):
     """The kinds of records that are exchanged, by their ``submariner.io/v1`` names."""
@@ -108,6 +110,14 @@ class Transport(abc.ABC):
 
         Raises :class:`StoreUnavailable` when the store goes away; the core watches again.
         """
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Addresses at which the store is reached: no remote prefix that holds one is routed.
+
+        Those known so far; a name may come to lead elsewhere. None for a store on this host.
+        """
+        return ()
 
     async def close(self) -> None:
         """Release connections. May be called twice."""

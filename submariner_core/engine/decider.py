@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from submariner_core.api.model import ClusterObject, EndpointObject, GatewayEntry
+from submariner_core.api.naming import IPAddress
 from submariner_core.api.transport import Snapshot
 from submariner_core.daemon.clock import Clock
 from submariner_core.engine.events import (
@@ -66,7 +67,10 @@ class Sinks:
 
 
 class Decider:
-    """Owns the gateway's state. Sources call :meth:`post`; nothing else changes it."""
+    """Owns the gateway's state. Sources call :meth:`post`; nothing else changes it.
+
+    ``reserved`` tells where the stores are now: no remote prefix may lead there.
+    """
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Decider:
         health: Callable[[str], Health | None],
         intervals: tuple[float, float],
         clock: Clock,
+        reserved: Callable[[], Iterable[IPAddress]] = tuple,
     ) -> None:
         self.state = state
         self.plan = Plan()
@@ -84,6 +89,7 @@ class Decider:
         self._health = health
         self._intervals = intervals
         self._clock = clock
+        self._reserved = reserved
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._retired: Mapping[int, Retired] = {}
         self._listed: tuple[GatewayEntry, ...] = ()
@@ -189,6 +195,8 @@ class Decider:
         return replace(state, broker=after)
 
     def _decide(self, now: float) -> float | None:
+        site = replace(self.state.site, reserved=tuple(self._reserved()))
+        self.state = replace(self.state, site=site)
         verdicts = {
             cable.name: verdict_of(health.status)
             for cable in self.state.held.values()

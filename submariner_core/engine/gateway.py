@@ -213,6 +213,7 @@ class Gateway:
             self._prober.health,
             (check.interval, check.standby_interval),
             boot_clock,
+            self._loaded.store_addresses,
         )
         self._hand_over = HandOver(self._decider, self._elector, self._publisher, boot_clock)
         works = [

@@ -11,6 +11,7 @@ from submariner_core.api.cable import CableDriver
 from submariner_core.api.errors import PluginError
 from submariner_core.api.info import CableOptions, Capability, Options
 from submariner_core.api.lease import LeaseStore
+from submariner_core.api.naming import IPAddress
 from submariner_core.api.route import RouteDriver
 from submariner_core.api.transport import Transport
 from submariner_core.config.settings import Settings
@@ -67,6 +68,11 @@ class Loaded:
         """The store where clusters meet, if there is one."""
         found = self._titled("broker")
         return self._transport(found[0]) if found else None
+
+    def store_addresses(self) -> tuple[IPAddress, ...]:
+        """Where the stores that were made are reached, as far as they know it now."""
+        stores = (one for one in self._made.values() if isinstance(one, (LeaseStore, Transport)))
+        return tuple(address for store in stores for address in store.addresses)
 
     def route_driver(self) -> RouteDriver | None:
         """What steers this node's traffic, if anything is to."""

@@ -66,6 +66,7 @@ class RouteAgent:
             raise ConfigError("plugins.route: a route agent needs one, such as kubeproxy")
         self._driver: RouteDriver = driver
         self._settings = settings
+        self._loaded = loaded
         self._hooks = loaded.hooks
         self._datastore = loaded.datastore()
         self._kernel = Kernel()
@@ -84,7 +85,9 @@ class RouteAgent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         site = await find_site(settings, self._kernel)
-        self._decider = Decider(site, self._health, boot_clock, self._decided)
+        self._decider = Decider(
+            site, self._health, boot_clock, self._decided, self._loaded.store_addresses
+        )
         reload_on_hangup(
             settings, self._reread, lambda now: self._decider.post(Reloaded(now.evidence))
         )

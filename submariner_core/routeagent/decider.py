@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import structlog
 
 from submariner_core.api.model import ConnectionStatus
+from submariner_core.api.naming import IPAddress
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.node import NodeDecision, NodeSite, NodeView, decide
 from submariner_core.reconcile.paths import verdict_of
@@ -34,7 +35,8 @@ class Decider:
     """Owns the node's view. Sources call :meth:`post`; nothing else changes it.
 
     ``health`` tells what the probes of a cable's remote endpoint have shown. ``decided`` is called
-    in this task after each decision and must not block.
+    in this task after each decision and must not block. ``reserved`` tells where the datastore is
+    now: no remote prefix may lead there.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Decider:
         health: Callable[[str], Health | None],
         clock: Callable[[], float],
         decided: Callable[[NodeDecision], None],
+        reserved: Callable[[], Iterable[IPAddress]] = tuple,
     ) -> None:
         self.view = NodeView(site)
         self.decision = NodeDecision(None)
@@ -50,6 +53,7 @@ class Decider:
         self._health = health
         self._clock = clock
         self._decided = decided
+        self._reserved = reserved
         self._events: asyncio.Queue[Event] = asyncio.Queue()
 
     def post(self, event: Event) -> None:
@@ -102,7 +106,8 @@ class Decider:
             for one in (self.decision.plan.gateways if self.decision.plan is not None else ())
             if (health := self._health(gateway_target(one.hostname))) is not None
         }
-        self.view = replace(self.view, silent=silent, verdicts=verdicts)
+        site = replace(self.view.site, reserved=tuple(self._reserved()))
+        self.view = replace(self.view, site=site, silent=silent, verdicts=verdicts)
         decision = decide(self.view, self._clock())
         for refusal in decision.refused:
             if refusal not in self.decision.refused:

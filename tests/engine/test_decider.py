@@ -16,6 +16,7 @@ from submariner_core.api.cable import LocalGateway
 from submariner_core.api.codec import encode
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Cluster
+from submariner_core.api.naming import IPAddress
 from submariner_core.api.transport import Deleted, Put, Snapshot
 from submariner_core.engine import decider as room
 from submariner_core.engine.decider import Decider, Sinks
@@ -58,6 +59,7 @@ class Desk:
     done: list[str] = field(default_factory=list)
     written: list[Sync] = field(default_factory=list)
     candidacies: list[tuple[bool, tuple[str, ...], int]] = field(default_factory=list)
+    reserved: list[IPAddress] = field(default_factory=list)
     decisions: int = 0
 
     def __post_init__(self) -> None:
@@ -83,6 +85,7 @@ class Desk:
             self.healths.get,
             (0.1, 1.0),
             lambda: asyncio.get_running_loop().time(),
+            lambda: self.reserved,
         )
 
     def _decided(self, _state: State, _plan: Plan, _written: Sync) -> None:
@@ -265,3 +268,13 @@ async def test_a_mesh_of_many_clusters_is_decided_as_a_whole() -> None:
         for number in range(5):
             await desk.told(ProbeChanged(f"x{number}"))
         assert desk.decisions == before + 5
+
+
+async def test_no_remote_prefix_may_hold_a_stores_address_wherever_it_moves() -> None:
+    desk = Desk()
+    async with desk.open():
+        plan = await desk.told(snapshot(stored(WEST)))
+        assert plan.clusters["west"].prefixes == WEST.subnets
+        desk.reserved.append(next(WEST.subnets[0].hosts()))
+        plan = await desk.told(ProbeChanged("any"))
+        assert WEST.subnets[0] not in plan.clusters["west"].prefixes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,15 @@ def test_the_report_has_a_row_for_every_part(site: Site, tmp_path: Path) -> None
     with pytest.raises(PluginError, match="'nope' is not loaded"):
         all_parts.capabilities("nope")
     assert len(all_parts.hooks.plugin_info()) == 1  # one module, registered once
+
+
+def test_the_addresses_of_every_store_in_use_are_told(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.plugin(whole("fake"), roles=PARTS)
+    some = loaded(tmp_path)
+    assert some.store_addresses() == ()
+    some.datastore()
+    some.broker()
+    monkeypatch.setattr(MemoryTransport, "addresses", (IPv4Address("192.0.2.1"),))
+    assert some.store_addresses() == (IPv4Address("192.0.2.1"),) * 2

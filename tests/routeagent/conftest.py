@@ -12,7 +12,7 @@ import pytest
 
 from submariner_core.api.codec import encode
 from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry, Metadata
-from submariner_core.api.naming import cable_name, endpoint_name
+from submariner_core.api.naming import IPAddress, cable_name, endpoint_name
 from submariner_core.api.route import OverlayPeer
 from submariner_core.api.transport import Record
 from submariner_core.daemon.watching import watch_store
@@ -55,9 +55,12 @@ class Node:
     transport: MemoryTransport = field(default_factory=MemoryTransport)
     driver: MemoryRouteDriver = field(default_factory=MemoryRouteDriver)
     events: list[Applied] = field(default_factory=list)
+    reserved: tuple[IPAddress, ...] = ()
 
     def __post_init__(self) -> None:
-        self.decider = Decider(SITE, lambda _: None, time.monotonic, self._decided)
+        self.decider = Decider(
+            SITE, lambda _: None, time.monotonic, self._decided, lambda: self.reserved
+        )
         self.applier = Applier(self.driver, SITE, time.monotonic, self._applied)
 
     async def run(self) -> None:

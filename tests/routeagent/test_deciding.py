@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from ipaddress import IPv4Address
 
 from submariner_core.api.transport import Kind
 
@@ -58,3 +59,17 @@ async def test_a_stale_leader_does_not_get_the_traffic_back(node, make_endpoint,
     await node.put(make_endpoint("east", GW1, GW2, epoch=1))
     await eventually(lambda: len(node.decider.view.store.endpoints()) == 2)
     assert node.carries == GW2
+
+
+async def test_a_prefix_that_holds_the_datastores_address_is_not_steered(
+    node, make_endpoint, eventually
+):
+    node.reserved = (IPv4Address("10.2.0.9"),)
+    await node.put(
+        make_endpoint("east", GW1),
+        make_endpoint("west", FAR, subnet="10.2.0.0/16"),
+        make_endpoint("north", "172.20.0.8", subnet="10.3.0.0/16"),
+    )
+    await eventually(lambda: node.driver.plans and node.driver.plans[-1].remote_prefixes)
+    assert [str(one) for one in node.driver.plans[-1].remote_prefixes] == ["10.3.0.0/16"]
+    assert [refusal.cluster_id for refusal in node.decider.decision.refused] == ["west"]

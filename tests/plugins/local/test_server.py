@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,19 @@ async def test_a_record_of_no_name_is_refused(server: Server, transport_to: Open
     with pytest.raises(StoreError, match="name") as refusal:
         await transport_to(server.options()).put(Record(Ref(Kind.GATEWAY, ""), {}), None)
     assert not isinstance(refusal.value, StoreUnavailable | RecordMalformed)
+
+
+async def test_the_servers_address_is_told_as_written_or_as_its_name_leads(
+    server: Server, transport_to: Open, following: Following
+) -> None:
+    written = transport_to(server.options())
+    assert written.addresses == (ip_address("127.0.0.1"),)
+    named = transport_to(
+        LocalOptions(
+            url=server.url.replace("127.0.0.1", "localhost"), token_file=server.token_file
+        )
+    )
+    assert named.addresses == ()
+    async with aclosing(named.watch(ALL)) as events:
+        await following(events)
+    assert named.addresses == (ip_address("127.0.0.1"),)

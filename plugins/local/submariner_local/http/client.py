@@ -7,11 +7,14 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
+from submariner_core.api.naming import IPAddress
 from submariner_local.encoding import encode
 from submariner_local.http.wire import SILENCE, STREAM_TYPE, Json
 
@@ -37,6 +40,12 @@ class StoreClient:
         self._authorization: dict[str, str] = {}
         self._streams: set[aiohttp.StreamReader] = set()
         self._closed = False
+        self._peers = _written(self._url)
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """The server's address: as written in the url, or where its name last led."""
+        return self._peers
 
     async def request(
         self,
@@ -80,8 +89,9 @@ class StoreClient:
                             timeout=aiohttp.ClientTimeout(sock_read=SILENCE),
                         )
                     )
-                    if response.status != 200:
-                        self._check(response.status, await response.read())
+                    self._note(response)
+                if response.status != 200:
+                    self._check(response.status, await response.read())
                 if response.content_type != STREAM_TYPE:
                     raise ValueError(f"a stream, not {response.content_type}")
                 self._streams.add(response.content)
@@ -114,6 +124,14 @@ class StoreClient:
                 connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout()
             )
         return self._session
+
+    def _note(self, response: aiohttp.ClientResponse) -> None:
+        """Remember where the server was found."""
+        connection = response.connection
+        transport = connection.transport if connection is not None else None
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        if peer is not None:
+            self._peers = (ip_address(peer[0]),)
 
     def _check(self, status: int, answer: bytes) -> None:
         """Raise what an answer stands for, unless it is a good one."""
@@ -156,6 +174,13 @@ class StoreClient:
             raise StoreError(
                 f"{self._url}: answered as no store server does ({error}); check the url"
             ) from error
+
+
+def _written(url: str) -> tuple[IPAddress, ...]:
+    try:
+        return (ip_address(urlsplit(url).hostname or ""),)
+    except ValueError:
+        return ()  # a name
 
 
 def _object(text: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Collection
 
 from submariner_core.api.lease import LeaseRecord, LeaseStore
+from submariner_core.api.naming import IPAddress
 from submariner_core.api.transport import Event, Fence, Kind, Record, Ref, Transport
 from submariner_local.http import wire
 from submariner_local.http.client import StoreClient
@@ -34,6 +35,11 @@ class HttpTransport(Transport):
         async with contextlib.aclosing(stream) as events:
             async for event in events:
                 yield event
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """The server's address."""
+        return self._client.addresses
 
     async def close(self) -> None:
         """Release connections."""
@@ -69,6 +75,11 @@ class HttpLeaseStore(LeaseStore):
         async with contextlib.aclosing(stream) as leases:
             async for lease in leases:
                 yield lease
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """The server's address."""
+        return self._client.addresses
 
     async def close(self) -> None:
         """Release connections."""
