@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from submariner_core.api import hooks
+from submariner_core.api import hooks, naming
 from submariner_core.api.cable import CableDriver, CableState
 from submariner_core.api.info import Capability
 from submariner_core.api.lease import LeaseStore
@@ -24,6 +24,7 @@ from submariner_core.config.variables import VARIABLES
 from submariner_core.engine import metrics as gateway
 from submariner_core.loading import load_from
 from submariner_core.loading.registry import HOOKS
+from submariner_core.reconcile.routing import TABLES
 from submariner_core.routeagent import metrics as routeagent
 from tests.docs.pages import blocks, codes, rows, text
 from tests.reconcile.objects import endpoint
@@ -52,6 +53,18 @@ def test_every_contract_is_documented_with_its_methods(contract: type) -> None:
 def test_every_capability_is_documented() -> None:
     page = text("docs/hooks.md").partition("## Capabilities")[2]
     assert [codes(row[0])[0] for row in rows(page)] == [str(flag.name) for flag in Capability]
+
+
+def test_every_annotation_is_documented() -> None:
+    page = text("docs/architecture.md")
+    names = {getattr(naming, name) for name in vars(naming) if name.endswith("_ANNOTATION")}
+    documented = {code for row in rows(page) for code in codes(row[0])}
+    assert names - {naming.UPDATE_TIMESTAMP_ANNOTATION} <= documented
+
+
+def test_every_table_of_the_gateway_is_documented() -> None:
+    page = text("docs/architecture.md")
+    assert [f"| table {number}: " in page for number in TABLES] == [True] * len(TABLES)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
