@@ -26,8 +26,9 @@ class Column:
 def bins(arrivals: Iterable[int], fault: int, start: float, end: float) -> list[int]:
     """Packets in each bin between two times in s after the fault; ``fault`` and arrivals in ns."""
     counts = [0] * max(0, math.ceil((end - start) / BIN - 1e-9))
+    first, size = fault + round(start * 1e9), round(BIN * 1e9)
     for arrival in arrivals:
-        number = math.floor(((arrival - fault) / 1e9 - start) / BIN)
+        number = (arrival - first) // size
         if 0 <= number < len(counts):
             counts[number] += 1
     return counts
