@@ -174,5 +174,5 @@ def _stranger_text(endpoint: EndpointObject) -> str:
     return (
         f"cluster id {spec.cluster_id!r} is in use at the broker by gateway {spec.hostname} "
         f"({spec.private_ip}) with {subnets}: nothing is advertised there; choose another "
-        f"cluster_id, or remove it with: submariner forget {spec.cluster_id}"
+        f"cluster_id, or if it is gone: submariner forget {spec.cluster_id} --force"
     )
