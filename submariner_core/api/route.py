@@ -73,13 +73,6 @@ class RouteDriver(abc.ABC):
         """Put back what others removed (a flushed chain, a reset sysctl); True if anything was."""
         return False
 
-    async def export_flows(self, prefixes: Sequence[IPNetwork]) -> bytes:
-        """Connection-tracking entries of these prefixes, for the successor of this gateway."""
-        return b""
-
-    async def import_flows(self, flows: bytes) -> None:
-        """Take over entries that ``export_flows`` of another gateway gave."""
-
     async def close(self) -> None:
         """Release handles; the node goes on forwarding."""
 

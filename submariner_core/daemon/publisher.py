@@ -43,6 +43,7 @@ class Publisher(Generic[Own]):
         self._period = period
         self._told: object = None
         self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
         self.writes = 0
 
     def look(self) -> None:
@@ -69,6 +70,10 @@ class Publisher(Generic[Own]):
 
     async def publish(self) -> bool:
         """Write now. False if the store did not take it."""
+        async with self._turn:  # what was made earlier is never stored later
+            return await self._publish()
+
+    async def _publish(self) -> bool:
         self._news.clear()
         made = self._make()
         if made is None:

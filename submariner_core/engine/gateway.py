@@ -35,6 +35,7 @@ from submariner_core.engine.events import (
     StoreLost,
     StoreName,
 )
+from submariner_core.engine.flows import Flows
 from submariner_core.engine.handover import HandOver
 from submariner_core.engine.identity import HostLock, new_identity
 from submariner_core.engine.lanes import Lanes
@@ -215,13 +216,17 @@ class Gateway:
             boot_clock,
             self._loaded.store_addresses,
         )
-        self._hand_over = HandOver(self._decider, self._elector, self._publisher, boot_clock)
+        self._flows = Flows(self._decider, self._publisher, boot_clock)
+        self._hand_over = HandOver(
+            self._decider, self._elector, self._flows, self._publisher, boot_clock
+        )
         works = [
             self._decider.run(),
             self._elector.run(),
             self._router.run(),
             self._publisher.run(),
             self._hand_over.run(),
+            self._flows.run(),
             self._open(),
             self._beat(),
             self._watch_kernel(),
@@ -334,6 +339,7 @@ class Gateway:
             if wanted not in (None, state.own.slot):
                 self._opening.again()
         self._publisher.look()
+        self._flows.look()
         up = (one for one in now if one.status is ConnectionStatus.CONNECTED)
         return self._hand_over.consider(frozenset(one.endpoint.cluster_id for one in up))
 
@@ -371,6 +377,7 @@ class Gateway:
             transitions=self._diary.transitions,
             failure="; ".join(self._conflicts),
             draining=decider.draining,
+            notes=self._flows.notes,
         )
 
     def _readiness(self) -> Readiness:

@@ -18,6 +18,7 @@ from submariner_core.daemon.publisher import Publisher
 from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import ControlError
 from submariner_core.engine.decider import Decider
+from submariner_core.engine.flows import Flows
 from submariner_core.engine.traffic import wait_until_quiet
 from submariner_core.reconcile.handover import better, successors
 
@@ -33,10 +34,16 @@ class HandOver:
     """One gateway's way out of the lead."""
 
     def __init__(
-        self, decider: Decider, elector: Elector, publisher: Publisher[GatewayObject], clock: Clock
+        self,
+        decider: Decider,
+        elector: Elector,
+        flows: Flows,
+        publisher: Publisher[GatewayObject],
+        clock: Clock,
     ) -> None:
         self._decider = decider
         self._elector = elector
+        self._flows = flows
         self._publisher = publisher
         self._clock = clock
         self._give_to: asyncio.Queue[str] = asyncio.Queue()
@@ -82,8 +89,11 @@ class HandOver:
             endpoint = candidate.status.local_endpoint
             self._decider.favour(endpoint.cable_name)
             log.info("handing-over", to=endpoint.hostname)
+            await self._flows.offer(endpoint.cable_name)
             if await self._elector.hand_over(endpoint.hostname):
                 self._decider.favour(None)
+                # again: what was opened meanwhile, before senders learn where to send
+                await self._flows.offer(endpoint.cable_name)
                 return endpoint.hostname
             log.warning("hand-over-not-taken", by=endpoint.hostname)
         self._decider.favour(None)

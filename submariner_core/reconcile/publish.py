@@ -95,10 +95,12 @@ def gateway_object(
     transitions: tuple[Transition, ...] = (),
     failure: str = "",
     draining: bool = False,
+    notes: Mapping[str, str] | None = None,
 ) -> GatewayObject | None:
     """This gateway's object, ``None`` until its devices are open.
 
-    ``timestamp`` (Unix seconds) is for upstream's readers; nobody of ours compares it.
+    ``timestamp`` (Unix seconds) is for upstream's readers; nobody of ours compares it. ``notes``
+    are further annotations.
     """
     if state.own is None:
         return None
@@ -111,7 +113,7 @@ def gateway_object(
     return GatewayObject(
         meta=Metadata(
             name=sanitise(state.own.endpoint.hostname),
-            annotations={UPDATE_TIMESTAMP_ANNOTATION: str(timestamp)},
+            annotations={UPDATE_TIMESTAMP_ANNOTATION: str(timestamp), **(notes or {})},
         ),
         status=Gateway(
             version=version,

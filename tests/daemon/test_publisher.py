@@ -156,3 +156,22 @@ async def test_a_transport_with_a_bug_is_survived(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(press.transport, "put", broken)
     async with press.running():
         await asyncio.sleep(2 * PERIOD)
+
+
+async def test_what_was_made_earlier_is_never_stored_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    press = Press()
+    put, waits = press.transport.put, iter((1.0, 0.0))
+
+    async def slower_at_first(record, fence):
+        await asyncio.sleep(next(waits))
+        await put(record, fence)
+
+    monkeypatch.setattr(press.transport, "put", slower_at_first)
+    first = asyncio.create_task(press.publisher.publish())
+    await asyncio.sleep(0.1)
+    press.change(ha_status=HAStatus.ACTIVE)
+    await press.publisher.publish()
+    assert await first
+    assert press.stored.status.ha_status is HAStatus.ACTIVE
