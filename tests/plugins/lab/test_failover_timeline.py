@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 from submariner_lab.failover.timeline import BIN, bins, columns, ticks
@@ -24,7 +26,7 @@ def test_what_arrives_outside_the_window_is_not_counted() -> None:
 
 
 def test_an_empty_bin_shows_however_many_stand_together() -> None:
-    steady = [at for at in range(0, 10_000) if not 5_000 <= at < 5_010]
+    steady = [at for at in range(10_000) if not 5_000 <= at < 5_010]
     found = columns(arrivals(*steady), FAULT, 0.0, 10.0, 100)
     assert len(found) == 100
     assert [column.least for column in found].count(0) == 1
@@ -41,7 +43,7 @@ def test_columns_cover_the_window_without_gaps(at: list[int], end: float, most: 
     assert 1 <= len(found) <= most
     assert found[0].begin == -0.5
     assert end <= found[-1].end + 1e-6 < end + 2 * BIN
-    for column, following in zip(found, found[1:], strict=False):
+    for column, following in itertools.pairwise(found):
         assert abs(column.end - following.begin) < 1e-9
     assert all(0 <= column.least <= column.most for column in found)
 
