@@ -157,11 +157,11 @@ async def test_a_connection_goes_on_through_a_router_that_was_told(
     assert flow.left > 60
 
 
-async def test_it_is_reset_by_a_router_that_was_not_told(site, connection) -> None:
+async def test_a_router_that_was_not_told_does_not_carry_it_on(site, connection) -> None:
     site.send_through(1, "server", "client")
     there = connection[1]
     there.sendall(b"0123456789")
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises((ConnectionResetError, TimeoutError)):
         there.recv(1)
 
 
