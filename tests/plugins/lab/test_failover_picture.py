@@ -26,7 +26,8 @@ def test_a_panel_shows_fault_first_move_and_new_leader_in_that_order() -> None:
     assert found[FAULT] < found[MOVE] < found[LEADER]
     text = " ".join(part.text or "" for part in panel.iter(f"{SVG}tspan"))
     assert text == (
-        "power off east-1 first move, gateway west-1 +0.31 s new leader, east-2 +2.90 s"
+        "power off east-1 first move, gateway west-1 +0.31 s power on <east-1> +1.00 s"
+        " new leader, east-2 +2.90 s"
     )
 
 

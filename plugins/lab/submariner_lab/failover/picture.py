@@ -9,7 +9,7 @@ from submariner_lab.failover.figures import Figures, Run
 from submariner_lab.failover.noticed import first_move
 from submariner_lab.failover.timeline import Column, columns, ticks
 
-LEFT, WIDTH, RIGHT = 110, 900, 20
+LEFT, WIDTH, RIGHT = 140, 900, 20
 TITLE, CAPTION, STRIP, GAP, AXIS, BELOW = 22, 16, 44, 8, 16, 26
 PANEL = TITLE + CAPTION + 2 * (STRIP + GAP) + AXIS + BELOW
 HIGHEST = 16
@@ -17,7 +17,12 @@ HIGHEST = 16
 LEAD_IN, LEAD_OUT = 0.5, 1.0
 """Seconds that are shown before the fault and after the last thing that happened."""
 
+TOLD = 6
+"""Lines that a caption has room for; beyond, it leaves out what was done after the fault."""
+
 FAULT, MOVE, LEADER, DONE = "#c62828", "#1565c0", "#2e7d32", "#888888"
+GREY = "#555555"
+UNIT = "packets in 10 ms"
 Mark = tuple[float, str, str]
 """Seconds after the fault, colour, what."""
 LEAST, MOST = "#455a64", "#cfd8dc"
@@ -68,7 +73,8 @@ def _figures(figures: Figures) -> list[str]:
     top = TITLE + CAPTION + GAP
     for name, one in (("forward", figures.forward), ("backward", figures.backward)):
         label = f"{name}, {one.lost:,} lost"
-        parts.append(_text(LEFT - 8, top + STRIP / 2 + 4, label, anchor="end"))
+        parts.append(_text(LEFT - 8, top + STRIP / 2, label, anchor="end"))
+        parts.append(_text(LEFT - 8, top + STRIP / 2 + 14, UNIT, anchor="end", colour=GREY))
         found = columns(one.course.arrivals, figures.fault, start, end, WIDTH)
         parts.append(_area(found, [column.most for column in found], x, top, MOST))
         parts.append(_area(found, [column.least for column in found], x, top, LEAST))
@@ -80,7 +86,7 @@ def _figures(figures: Figures) -> list[str]:
             f' stroke="{colour}" stroke-width="1.5"><title>{escape(what)}</title></line>'
         )
     parts += [
-        _text(x(at), bottom + AXIS, f"{at:g} s", anchor="middle", colour="#555")
+        _text(x(at), bottom + AXIS, f"{at:g} s", anchor="middle", colour=GREY)
         for at in ticks(start, end)
     ]
     return parts
@@ -91,7 +97,7 @@ def _captions(marks: Sequence[Mark]) -> str:
     spans = [
         f'<tspan fill="{colour}">{escape(f"{what} {at:+.2f} s" if at else what)}</tspan>'
         for at, colour, what in sorted(marks)
-        if colour != DONE
+        if colour != DONE or len(marks) <= TOLD
     ]
     place = f'x="{LEFT}" y="{TITLE + CAPTION - 6}" font-size="11"'
     return f"<text {place}>{' | '.join(spans)}</text>"
