@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from submariner_core.api.model import ConnectionStatus, GatewayObject
+from submariner_core.api.model import ConnectionStatus, GatewayObject, RouteAgentObject
 from submariner_core.reconcile.remotes import own_endpoint_object
 from submariner_core.reconcile.state import State
-from submariner_core.reconcile.sync import live_gateways
+from submariner_core.reconcile.sync import GATEWAY_GONE, live_gateways
 
 
 def successors(state: State, now: float, wanted: str | None = None) -> tuple[GatewayObject, ...]:
@@ -48,7 +48,11 @@ def better(state: State, own: frozenset[str], now: float) -> tuple[GatewayObject
         return None
     mine = state.own.endpoint.hostname
     candidates = successors(state, now)
-    used = Counter(agent.status.carries for agent in state.datastore.route_agents())
+    nodes = (
+        *state.datastore.route_agents(),
+        *state.datastore.missing(RouteAgentObject, now, GATEWAY_GONE),
+    )
+    used = Counter(agent.status.carries for agent in nodes)
     for candidate in candidates:
         name = candidate.status.local_endpoint.hostname
         if used[name] > used.total() / 2 and name != mine:

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from submariner_core.api.model import Endpoint, EndpointObject
+from submariner_core.api.model import (
+    Endpoint,
+    EndpointObject,
+    GatewayObject,
+    RouteAgentObject,
+)
 from submariner_core.api.naming import OVERLAY_OCTET, SLOTS, IPAddress, IPNetwork, tunnel_address
 from submariner_core.api.route import NodePlan, OverlayPeer
 from submariner_core.api.transport import Kind, Ref
@@ -14,7 +19,7 @@ from submariner_core.reconcile.admission import OwnNetwork, Refusal, admit
 from submariner_core.reconcile.endpoints import choose_endpoint
 from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
 from submariner_core.reconcile.remotes import cluster_object, holds, underlay_addresses
-from submariner_core.reconcile.stores import StoreView
+from submariner_core.reconcile.stores import REMEMBER, StoreView
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def decide(view: NodeView, now: float) -> NodeDecision:
     )
     admission = admit(_own_network(view), remotes)
     gateways = gateways_of(own)
-    on_gateway = is_gateway(view, gateways)
+    on_gateway = is_gateway(view, gateways, now)
     choice = choose_gateway(view, gateways, own.epoch if own is not None else None, now)
     plan = NodePlan(
         node=site.node,
@@ -101,8 +106,8 @@ def decide(view: NodeView, now: float) -> NodeDecision:
         remote_prefixes=tuple(p for prefixes in admission.admitted.values() for p in prefixes),
         cluster_cidr=site.cluster_cidr,
         service_cidr=site.service_cidr,
-        peers=_peers(view) if on_gateway else (),
-        cable_ports=_cable_ports(view) if on_gateway else (),
+        peers=_peers(view, now) if on_gateway else (),
+        cable_ports=_cable_ports(view, now) if on_gateway else (),
     )
     # An own Endpoint that is past its hold is still remembered: the node has had a plan.
     remembered = {site.cluster_id: view.chosen[site.cluster_id]} if own is None else {}
@@ -175,10 +180,10 @@ def gateways_of(endpoint: EndpointObject | None) -> tuple[OverlayPeer, ...]:
     return tuple(peers.values())
 
 
-def is_gateway(view: NodeView, gateways: Iterable[OverlayPeer]) -> bool:
+def is_gateway(view: NodeView, gateways: Iterable[OverlayPeer], now: float) -> bool:
     """Whether this node is a gateway: it is listed, or has a Gateway of its own."""
     node = view.site.node
-    own = (gateway.status.local_endpoint for gateway in view.store.gateways())
+    own = (gateway.status.local_endpoint for gateway in _gateways(view, now))
     names = {one.hostname for one in own} | {one.hostname for one in gateways}
     return node.hostname in names or any(one.address == node.address for one in gateways)
 
@@ -199,9 +204,17 @@ def overlay_probes(decision: NodeDecision) -> Mapping[str, tuple[IPv4Address, bo
     }
 
 
-def _peers(view: NodeView) -> tuple[OverlayPeer, ...]:
+def _gateways(view: NodeView, now: float) -> tuple[GatewayObject, ...]:
+    """The Gateways, with those that a wiped store lacks until they are written again."""
+    return (*view.store.missing(GatewayObject, now, REMEMBER), *view.store.gateways())
+
+
+def _peers(view: NodeView, now: float) -> tuple[OverlayPeer, ...]:
     node = view.site.node
-    agents = view.agents.route_agents()
+    agents = (
+        *view.agents.missing(RouteAgentObject, now, REMEMBER),
+        *view.agents.route_agents(),
+    )
     peers = {agent.status.address: agent.meta.name for agent in agents}
     return tuple(
         OverlayPeer(name, address)
@@ -219,14 +232,14 @@ def _own_network(view: NodeView) -> OwnNetwork:
     return OwnNetwork(site.cluster_id, cidrs, reserved)
 
 
-def _cable_ports(view: NodeView) -> tuple[int, ...]:
+def _cable_ports(view: NodeView, now: float) -> tuple[int, ...]:
     """The UDP ports of this node's cables, each with the ports of all slots, and NAT discovery's.
 
     A driver's own port is under ``udp-port``, that of a further driver under ``NAME/udp-port``.
     """
     node = view.site.node
     ports: set[int] = set()
-    for gateway in view.store.gateways():
+    for gateway in _gateways(view, now):
         endpoint = gateway.status.local_endpoint
         if node.hostname != endpoint.hostname and node.address != endpoint.private_ip:
             continue

@@ -77,13 +77,23 @@ class StoreView:
         """The RouteAgents, by name."""
         return self._all(RouteAgentObject)
 
+    def missing(self, wanted: type[Wanted], now: float, limit: float) -> tuple[Wanted, ...]:
+        """What a Snapshot lacks since ``limit`` seconds at most: nobody was seen to delete it."""
+        found = [
+            one.stored
+            for one in self.departed.values()
+            if isinstance(one.stored, wanted) and not one.deleted and now - one.since <= limit
+        ]
+        return tuple(sorted(found, key=lambda one: one.meta.name))
+
     def _all(self, wanted: type[Wanted]) -> tuple[Wanted, ...]:
         found = [one for one in self.objects.values() if isinstance(one, wanted)]
         return tuple(sorted(found, key=lambda one: one.meta.name))
 
 
 REMEMBER = 600.0
-_REMEMBERED = (Kind.CLUSTER, Kind.ENDPOINT)
+_HELD = (Kind.CLUSTER, Kind.ENDPOINT)
+"""Kinds that are remembered even if somebody deleted them."""
 
 
 def lose(view: StoreView, reason: str) -> StoreView:
@@ -146,7 +156,8 @@ def _drop(view: StoreView, refs: Iterable[Ref], now: float, *, deleted: bool) ->
         record, stored = records.pop(ref, None), objects.pop(ref, None)
         malformed.pop(ref, None)
         changed.pop(ref, None)
-        if record is not None and stored is not None and ref.kind in _REMEMBERED:
+        remembered = not deleted or ref.kind in _HELD
+        if remembered and record is not None and stored is not None:
             departed[ref] = Departed(stored, record, now, deleted)
     return replace(
         view,

@@ -79,13 +79,15 @@ def sync(
 def live_gateways(view: StoreView, now: float) -> tuple[GatewayObject, ...]:
     """The Gateways that changed lately enough to count as alive.
 
-    While the store is away nobody's silence means anything: all of them.
+    While the store is away nobody's silence means anything: all of them. A store that was wiped
+    lacks them until each has written again.
     """
-    return tuple(
+    stored = (
         gateway
         for gateway in view.gateways()
         if not view.connected or now - _changed(view, gateway, now) <= GATEWAY_GONE
     )
+    return (*stored, *view.missing(GatewayObject, now, GATEWAY_GONE))
 
 
 def _changed(view: StoreView, gateway: GatewayObject, now: float) -> float:

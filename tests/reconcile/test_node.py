@@ -243,6 +243,35 @@ def test_a_wiped_datastore_keeps_the_plan_for_ten_minutes():
     assert after.remote_prefixes == ()
 
 
+def gateway(address: IPv4Address) -> GatewayObject:
+    status = Gateway("1", HAStatus.PASSIVE, spec("east", address, "10.1.0.0/16"))
+    return GatewayObject(Metadata(f"node-{address}"), status)
+
+
+def test_a_wiped_datastore_closes_no_cable_port_and_forgets_no_node():
+    """Either would cut a gateway off until everybody has written his record again."""
+    site = replace(SITE, node=OverlayPeer(f"node-{GW1}", GW1))
+    view = seen(own(), remote(), gateway(GW1), site=site)
+    view = replace(view, agents=fold(view.agents, snapshot(agent("worker", ME.address)), 0.0))
+    before = decide(view, 0.0).plan
+    assert before.cable_ports
+    assert before.peers == (ME,)
+    view = told(view, Snapshot(()), 1.0)
+    view = replace(view, agents=fold(view.agents, Snapshot(()), 1.0))
+    assert decide(view, 500.0).plan == before
+    view = replace(view, agents=fold(view.agents, snapshot(agent("renamed", ME.address)), 2.0))
+    assert decide(view, 3.0).plan.peers == (OverlayPeer("renamed", ME.address),)
+
+
+def test_a_node_that_is_deleted_is_forgotten_at_once():
+    site = replace(SITE, node=OverlayPeer(f"node-{GW1}", GW1))
+    view = seen(own(), gateway(GW1), site=site)
+    view = replace(view, agents=fold(view.agents, snapshot(agent("worker", ME.address)), 0.0))
+    gone = Deleted(encode(agent("worker", ME.address)).ref)
+    view = replace(view, agents=fold(view.agents, gone, 1.0))
+    assert decide(view, 1.0).plan.peers == ()
+
+
 def test_an_own_endpoint_that_is_deleted_is_kept_for_ten_seconds():
     view = seen(own(), remote())
     view = told(view, Deleted(encode(own()).ref), 1.0)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from submariner_core.api.codec import encode
+from submariner_core.api.model import EndpointObject, GatewayObject
 from submariner_core.api.transport import Deleted, Kind, Put, Record, Ref, Snapshot
 from submariner_core.reconcile.stores import REMEMBER, StoreView, fold, lose
 from tests.reconcile.objects import (
@@ -91,12 +92,25 @@ def test_what_departs_is_remembered_with_when_and_how() -> None:
     }
 
 
+def test_what_a_snapshot_lacks_is_missing_for_a_while_and_what_was_deleted_is_not() -> None:
+    view = folded(Snapshot((GATEWAY, WEST)))
+    wiped = folded(Snapshot(()), view=view, now=7.0)
+    (missing,) = wiped.missing(GatewayObject, 20.0, 15.0)
+    assert missing.meta.name == GATEWAY.ref.name
+    assert wiped.missing(GatewayObject, 23.0, 15.0) == ()
+    deleted = folded(Deleted(GATEWAY.ref), Deleted(WEST.ref), view=view, now=7.0)
+    assert deleted.missing(GatewayObject, 8.0, 15.0) == ()
+    assert deleted.missing(EndpointObject, 8.0, 15.0) == ()
+    back = folded(Snapshot((GATEWAY,)), view=wiped, now=8.0)
+    assert back.missing(GatewayObject, 8.0, 15.0) == ()
+
+
 def test_what_comes_back_has_not_departed() -> None:
     view = folded(Snapshot((WEST,)), Deleted(WEST.ref), Put(WEST))
     assert view.departed == {}
 
 
-def test_gateways_are_not_remembered_and_nothing_is_for_ever() -> None:
+def test_deleted_gateways_are_not_remembered_and_nothing_is_for_ever() -> None:
     """Never again 9: status of what is long gone."""
     view = folded(Snapshot((GATEWAY, WEST)), Deleted(GATEWAY.ref), Deleted(WEST.ref))
     assert list(view.departed) == [WEST.ref]
@@ -149,4 +163,5 @@ def test_a_view_holds_what_the_store_holds_however_it_came_there(told: list[obje
     for ref, record in stored.items():
         assert (ref in view.malformed) == (record is BROKEN)
         assert ref in view.malformed or view.records[ref] == record
-    assert all(ref.kind in (Kind.CLUSTER, Kind.ENDPOINT) for ref in view.departed)
+    held = (Kind.CLUSTER, Kind.ENDPOINT)
+    assert all(ref.kind in held or not one.deleted for ref, one in view.departed.items())

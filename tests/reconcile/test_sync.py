@@ -192,6 +192,16 @@ def test_while_the_datastore_is_away_no_gateway_counts_as_dead() -> None:
     assert len(live_gateways(world.datastore.view, 501.0)) == 1
 
 
+def test_a_gateway_that_a_wiped_store_lacks_stays_listed_for_15_s() -> None:
+    world = World().started()
+    world.settle()
+    world.datastore.put(stored_gateway(2, "east"), now=10.0)
+    world.datastore.wipe(now=20.0)
+    assert [one.meta.name for one in live_gateways(world.datastore.view, 35.0)] == ["east-gw2"]
+    assert live_gateways(world.datastore.view, 36.0) == ()
+    assert "-Gateway east-gw2" not in refs(world.plan(now=36.0).datastore)
+
+
 def test_writes_are_values_that_compare() -> None:
     first, second = World().started().plan(), World().started().plan()
     assert first == second
