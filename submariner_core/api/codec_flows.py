@@ -17,9 +17,7 @@ from ipaddress import IPv4Address
 
 from submariner_core.api.errors import RecordMalformed
 from submariner_core.api.flow import STATES, Flow, FlowState, Way
-
-FLOWS_ANNOTATION = "submariner.io/flows"
-FLOWS_TAKEN_ANNOTATION = "submariner.io/flows-taken"
+from submariner_core.api.naming import FLOWS_ANNOTATION, FLOWS_TAKEN_ANNOTATION
 
 MOST_FLOWS = 8192
 """In one offer."""

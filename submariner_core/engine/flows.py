@@ -15,8 +15,6 @@ from collections.abc import Mapping
 import structlog
 
 from submariner_core.api.codec_flows import (
-    FLOWS_ANNOTATION,
-    FLOWS_TAKEN_ANNOTATION,
     Offer,
     has_receipt,
     read_offer,
@@ -25,6 +23,7 @@ from submariner_core.api.codec_flows import (
 )
 from submariner_core.api.errors import RecordMalformed
 from submariner_core.api.model import GatewayObject
+from submariner_core.api.naming import FLOWS_ANNOTATION, FLOWS_TAKEN_ANNOTATION
 from submariner_core.daemon.clock import Clock
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.engine.decider import Decider

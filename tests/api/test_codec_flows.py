@@ -13,8 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from submariner_core.api.codec_flows import (
-    FLOWS_ANNOTATION,
-    FLOWS_TAKEN_ANNOTATION,
     LONGEST,
     MOST_FLOWS,
     Offer,
@@ -25,6 +23,7 @@ from submariner_core.api.codec_flows import (
 )
 from submariner_core.api.errors import RecordMalformed
 from submariner_core.api.flow import STATES, TCP, Flow, FlowState, Way
+from submariner_core.api.naming import FLOWS_ANNOTATION, FLOWS_TAKEN_ANNOTATION
 
 WAYS = st.builds(
     Way,

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from submariner_core.api.codec_flows import FLOWS_ANNOTATION, FLOWS_TAKEN_ANNOTATION
 from submariner_core.api.flow import TCP, Flow, FlowState, Way
+from submariner_core.api.naming import FLOWS_ANNOTATION, FLOWS_TAKEN_ANNOTATION
 from submariner_core.engine import flows as room
 from submariner_core.kernel import KernelError
 from tests.engine.site import EastSite, until
@@ -72,8 +72,9 @@ async def test_the_successor_knows_the_flows_before_it_leads(
         tables.gateway = second
         await until(lambda: two.says.status.ready)
         assert await first._hand_over.give() == two.name
+        await until(lambda: len(tables.told) == 2)
         assert tables.told == [(flow(1), flow(2)), (flow(9),)]
-        assert tables.leads == [False, True]
+        assert not tables.leads[0]
 
         def notes() -> set[str]:
             return {*one.says.meta.annotations, *two.says.meta.annotations}

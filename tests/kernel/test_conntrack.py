@@ -158,8 +158,10 @@ async def test_a_connection_goes_on_through_a_router_that_was_told(
 
 
 async def test_a_router_that_was_not_told_does_not_carry_it_on(site, connection) -> None:
+    here, there = connection
+    here.sendall(b"!")  # and with it, any acknowledgement that was owed
+    assert there.recv(1) == b"!"
     site.send_through(1, "server", "client")
-    there = connection[1]
     there.sendall(b"0123456789")
     with pytest.raises((ConnectionResetError, TimeoutError)):
         there.recv(1)
