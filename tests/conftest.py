@@ -9,6 +9,8 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -146,6 +148,19 @@ class Namespaces:
         if done.returncode:
             raise AssertionError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout}")
         return done.stdout
+
+
+@pytest.fixture(scope="session")
+def third_party(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example's wheel installed as pip would, and nothing else."""
+    folder = tmp_path_factory.mktemp("third-party")
+    source = Path(__file__).parents[1] / "plugins" / "example"
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*build, str(source)], check=True, capture_output=True, timeout=50)
+    [wheel] = folder.glob("submariner_direct-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 @pytest.fixture

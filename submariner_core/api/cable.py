@@ -17,10 +17,15 @@ from submariner_core.api.naming import IPAddress
 
 @dataclass(frozen=True, slots=True)
 class LocalGateway:
-    """This gateway, as its drivers see it. ``slot`` is its small number within its cluster."""
+    """This gateway, as its drivers see it.
+
+    ``slot`` is its small number within its cluster; ``underlay`` the device that holds its private
+    address, ``None`` if no device does.
+    """
 
     endpoint: Endpoint
     slot: int = 0
+    underlay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 from submariner_core.api.errors import ConfigError
-from submariner_core.api.naming import IPNetwork
+from submariner_core.api.naming import IPAddress, IPNetwork
 from submariner_core.config.settings import Settings
 from submariner_core.kernel import Kernel
 
@@ -25,6 +25,12 @@ async def private_ip(settings: Settings, kernel: Kernel) -> IPv4Address:
             "set private_ip: to the node's address on the underlay"
         )
     return way.source
+
+
+async def underlay(address: IPAddress, kernel: Kernel) -> str | None:
+    """The device that holds the node's ``address`` on the underlay, if one does."""
+    addresses = await kernel.addresses.list()
+    return next((one.device for one in addresses if one.interface.ip == address), None)
 
 
 def ipv4(networks: Sequence[IPNetwork]) -> tuple[IPNetwork, ...]:

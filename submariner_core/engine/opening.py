@@ -13,7 +13,7 @@ from submariner_core.api.errors import ConfigError, SubmarinerError
 from submariner_core.api.naming import cable_name
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
-from submariner_core.daemon.node import private_ip
+from submariner_core.daemon.node import private_ip, underlay
 from submariner_core.engine import local
 from submariner_core.engine.events import Event, Observed, Opened
 from submariner_core.kernel import Kernel, KernelError
@@ -105,6 +105,10 @@ class Opening:
             log.warning("no-address", reason=str(error), kept=str(known))
             return known
 
+    async def _underlay(self, private: IPv4Address) -> str | None:
+        device = await underlay(private, self._kernel)
+        return self._last.own.underlay if device is None and self._last is not None else device
+
     def _number(self, private: IPv4Address) -> int:
         slot = self._slot(cable_name(self._settings.cluster_id, private))
         if slot is not None:
@@ -120,6 +124,7 @@ class Opening:
         settings = self._settings
         private = await self._private_ip()
         slot = self._number(private)
+        device = await self._underlay(private)
         probe = await local.health_check_ip(settings.cluster_cidr, self._kernel)
         public = local.fixed_public_ip(settings.public_ip)
         plain = local.own_endpoint(settings, private, public, probe, (self._drivers[0][0], {}))
@@ -128,7 +133,7 @@ class Opening:
         for name, driver in self._drivers:
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT):
-                    offer = (name, await driver.open(LocalGateway(plain, slot)))
+                    offer = (name, await driver.open(LocalGateway(plain, slot, device)))
                 advertise((*offers, offer))  # one that cannot be advertised is its driver's fault
                 offers.append(offer)
             except (SubmarinerError, OSError, TimeoutError) as error:
@@ -141,7 +146,7 @@ class Opening:
                 await observe(name, driver, self._post)
         advertised = advertise(offers) if offers else (self._drivers[0][0], {})
         endpoint = local.own_endpoint(settings, private, public, probe, advertised)
-        return Opened(LocalGateway(endpoint, slot), failures)
+        return Opened(LocalGateway(endpoint, slot, device), failures)
 
 
 async def observe(name: str, driver: CableDriver, post: Callable[[Event], None]) -> None:

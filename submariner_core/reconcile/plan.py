@@ -241,6 +241,7 @@ def _routing(state: State, there: _Held, clusters: Mapping[str, ClusterPlan]) ->
         own_probe if isinstance(own_probe, IPv4Address) else None,
         devices,
         state.site.cluster.cluster_cidr,
+        state.own.underlay,
     )
 
 

@@ -26,6 +26,7 @@ PROBE_TABLE = 102
 MAIN_TABLE = 254
 OVERLAY_DEVICE = "vx-submariner"
 
+OWN_PRIORITY = 98
 ARRIVED_PRIORITY = 99
 CABLE_PRIORITY = 100
 OVERLAY_ENDS_PRIORITY = 101
@@ -92,6 +93,8 @@ def is_own_rule(rule: Rule) -> bool:
     """Whether a rule is the gateway's to keep or remove (upstream's ``from all`` one included)."""
     if rule.table == ARRIVED_TABLE:
         return rule.priority == ARRIVED_PRIORITY
+    if rule.priority == OWN_PRIORITY:
+        return rule.table == CABLE_TABLE
     if rule.table in {CABLE_TABLE, PROBE_TABLE}:
         return rule.priority == CABLE_PRIORITY
     if rule.table == MAIN_TABLE:
@@ -104,12 +107,15 @@ def routing(
     own_probe: IPv4Address | None,
     cable_devices: Collection[str],
     own_prefixes: Collection[IPNetwork] = (),
+    underlay: str | None = None,
 ) -> Routing:
     """What should be programmed. ``own_probe`` is the own health-check IP, source of own traffic.
 
     ``own_prefixes`` are the own cluster CIDRs. They stay reachable from the overlay: what an own
     pod sends out *over* it, the kernel forwards only if a packet coming back the same way would
     find the pod (reverse path, with the outgoing device as the incoming one).
+    A cable over the ``underlay`` device itself arrives where the own pods of other nodes are
+    reached as well: what these send is told from what came in through the cable by its source.
     A prefix that several clusters hold goes to the first: admission leaves one claimant each.
     """
     ids = nexthop_ids([cluster.cluster_id for cluster in clusters])
@@ -123,6 +129,11 @@ def routing(
     rules.update(
         Rule(ARRIVED_PRIORITY, ARRIVED_TABLE, incoming=device) for device in cable_devices
     )
+    if underlay in cable_devices:
+        rules.update(
+            Rule(OWN_PRIORITY, CABLE_TABLE, source=prefix, incoming=underlay)
+            for prefix in own_prefixes
+        )
     rules.update(
         Rule(CABLE_PRIORITY, MAIN_TABLE, destination=prefix, incoming=OVERLAY_DEVICE)
         for prefix in own_prefixes

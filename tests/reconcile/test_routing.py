@@ -99,6 +99,17 @@ def test_own_pods_stay_reachable_from_the_overlay_so_that_they_may_send_over_it(
     assert not is_own_rule(Rule(100, 254, destination=own, incoming="eth0"))
 
 
+def test_own_pods_may_send_through_a_cable_that_is_the_underlay_itself() -> None:
+    own = IPv4Network("10.1.0.0/16")
+    known = Rule(98, CABLE_TABLE, source=own, incoming="eth0")
+    shared = routing([west()], OWN, {"eth0"}, (own,), underlay="eth0").rules
+    assert known in shared
+    assert shared.index(known) < shared.index(Rule(99, ARRIVED_TABLE, incoming="eth0"))
+    assert is_own_rule(known)
+    apart = routing([west()], OWN, {"vxlan-tunnel"}, (own,), underlay="eth0").rules
+    assert [rule for rule in apart if rule.priority < ARRIVED_PRIORITY] == []
+
+
 def test_no_rule_of_ours_catches_all_traffic() -> None:
     wanted = routing([west(probes=(ProbePath(IPv4Address("10.2.1.1"), FIRST),))], OWN, {"x"})
     assert all(rule.source or rule.incoming for rule in wanted.rules)

@@ -10,6 +10,7 @@ from submariner_core.api.network import Address
 from submariner_core.cli.checks.finding import Subject
 from submariner_core.config import Settings
 from submariner_core.daemon.node import private_ip
+from submariner_core.daemon.node import underlay as device_of
 
 _UNNAMED = Settings.model_construct(private_ip=None)
 """Settings that say nothing: the address is the default route's."""
@@ -27,14 +28,7 @@ async def underlay(subject: Subject) -> str | None:
         address = await private_address(subject)
     except ConfigError:
         return None
-    return next(
-        (
-            one.device
-            for one in await subject.kernel.addresses.list()
-            if one.interface.ip == address
-        ),
-        None,
-    )
+    return await device_of(address, subject.kernel)
 
 
 async def cni(subject: Subject) -> Address | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import zipfile
 from importlib.metadata import distributions
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -22,22 +19,10 @@ SOURCE = Path(__file__).parents[3] / "plugins" / "example"
 EAST, WEST, FAR = (IPv4Address(text) for text in ("172.31.0.1", "172.31.0.2", "192.168.7.2"))
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder with the distribution installed, and nothing else."""
-    folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    subprocess.run([*build, str(SOURCE)], check=True, capture_output=True, timeout=50)
-    [wheel] = folder.glob("submariner_direct-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder)
-    return folder
-
-
 @pytest.fixture
-def plugin(site, monkeypatch):
-    monkeypatch.syspath_prepend(str(site))
-    [distribution] = distributions(path=[str(site)])
+def plugin(third_party, monkeypatch):
+    monkeypatch.syspath_prepend(str(third_party))
+    [distribution] = distributions(path=[str(third_party)])
     [entry] = distribution.entry_points.select(group="submariner.cable", name="direct")
     return entry.load()
 
