@@ -18,15 +18,20 @@ LIMIT = 2.5
 """Seconds: below what the lease alone takes."""
 
 
-@pytest_asyncio.fixture
-async def direct(third_party: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
-    """A lab whose daemons find the driver in the wheel, before any other installation of it."""
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces: run as root")
+@pytest.fixture
+def wheel(third_party: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New processes find the driver in the wheel, before any other installation of it."""
     monkeypatch.setenv("PYTHONPATH", str(third_party))
     found = [sys.executable, "-c", "import submariner_direct as it; print(it.__file__)"]
     said = subprocess.run(found, check=True, capture_output=True, text=True, timeout=20).stdout
     assert Path(said.strip()).is_relative_to(third_party)
+
+
+@pytest_asyncio.fixture
+async def direct(wheel: None) -> AsyncIterator[Lab]:
+    """A lab over the driver."""
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces: run as root")
     async with Lab(LabSpec(driver="direct")) as lab:
         yield lab
         assert lab.crashes() == []
