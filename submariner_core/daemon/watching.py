@@ -1,4 +1,4 @@
-"""Watches a store for ever: what it yields is posted; one that goes away is asked again."""
+"""Watches the stores and the kernel for ever: one that goes away is asked again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import structlog
 from submariner_core.api.errors import StoreError
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Transport
+from submariner_core.kernel import Kernel, KernelError
 
 BACKOFF = (0.1, 5.0)
 """First and longest wait in seconds before a lost store is asked again."""
+KERNEL_RETRY = 1.0
+"""Seconds before the kernel is asked again."""
 
 log = structlog.get_logger("submariner.store")
 
@@ -50,3 +53,15 @@ async def watch_store(
             away = True
         await asyncio.sleep(wait)
         wait = min(wait * 2, BACKOFF[1])
+
+
+async def watch_kernel(kernel: Kernel, changed: Callable[[], None]) -> None:
+    """Watch until cancelled; a gap may have hidden anything, so it counts as a change."""
+    while True:
+        try:
+            async for _device in kernel.watch():
+                changed()
+        except (KernelError, OSError) as error:
+            log.warning("kernel-watch-failed", reason=str(error), retry_in=KERNEL_RETRY)
+        changed()
+        await asyncio.sleep(KERNEL_RETRY)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
-from prometheus_client import CollectorRegistry, ProcessCollector
 
 from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
@@ -18,9 +17,11 @@ from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Snapshot, Transport
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
+from submariner_core.daemon.closing import close_all
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.daemon.reloading import Reread, reload_on_hangup
-from submariner_core.daemon.watching import watch_store
+from submariner_core.daemon.serving import beat, serve
+from submariner_core.daemon.watching import watch_kernel, watch_store
 from submariner_core.engine import local
 from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import Control
@@ -37,13 +38,13 @@ from submariner_core.engine.events import (
 )
 from submariner_core.engine.flows import Flows
 from submariner_core.engine.handover import HandOver
-from submariner_core.engine.identity import HostLock, new_identity
+from submariner_core.engine.identity import HostLock, lock_host, new_identity
 from submariner_core.engine.lanes import Lanes
 from submariner_core.engine.metrics import Figures, GatewayCollector
 from submariner_core.engine.opening import Opening, keep_observing
 from submariner_core.engine.router import Router
 from submariner_core.engine.writer import Writer
-from submariner_core.kernel import Kernel, KernelError
+from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober
@@ -58,12 +59,8 @@ from submariner_core.reconcile.state import Site, State
 from submariner_core.reconcile.stores import StoreView
 from submariner_core.reconcile.sync import Sync
 
-BEAT = 1.0
-KERNEL_RETRY = 1.0
-CLOSE_TIMEOUT = 5.0
 GATEWAY_PERIOD = 5.0
 """Seconds between writes of the Gateway object: also the sign of life others go by."""
-LOCK_PATIENCE = 10.0
 LEAVE_LIMIT = 45.0
 """Seconds that handing over and draining may take before the process exits regardless."""
 DATASTORE_KINDS = (Kind.CLUSTER, Kind.ENDPOINT, Kind.GATEWAY, Kind.ROUTE_AGENT)
@@ -91,46 +88,24 @@ class Gateway:
 
     async def run(self) -> None:
         """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
-        lock = await self._lock()
+        lock = await lock_host(self._settings.state_dir)
         try:
-            self._serve()
-            await self._run(lock)
+            metrics = self._settings.metrics
+            server = serve(
+                (metrics.address, metrics.gateway_port),
+                GatewayCollector(lambda: self._figures),
+                self._loaded.hooks,
+                self._readiness,
+            )
+            try:
+                await self._run(lock, server)
+            finally:
+                server.stop()
         finally:
-            self._server.stop()
             await self._close()
             lock.release()
 
-    async def _lock(self) -> HostLock:
-        folder = self._settings.state_dir
-        lock = HostLock(folder / "gateway.lock")
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            async with asyncio.timeout(LOCK_PATIENCE):
-                await lock.wait()
-        except TimeoutError:
-            raise ConfigError(
-                f"state_dir: another gateway of this host holds {folder / 'gateway.lock'}: "
-                "stop it, or give each a state_dir of its own"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"state_dir: {folder}: {error.strerror}; run as root or choose another folder"
-            ) from error
-        return lock
-
-    def _serve(self) -> None:
-        metrics = self._settings.metrics
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        registry.register(GatewayCollector(lambda: self._figures))
-        self._loaded.hooks.register_metrics(registry)
-        self._server = HealthServer(
-            metrics.address, metrics.gateway_port, registry, self._readiness
-        )
-        if metrics.gateway_port:
-            self._server.start()
-
-    async def _run(self, lock: HostLock) -> None:
+    async def _run(self, lock: HostLock, server: HealthServer) -> None:
         stop, hurry = asyncio.Event(), asyncio.Event()
 
         def told() -> None:
@@ -141,7 +116,7 @@ class Gateway:
             loop.add_signal_handler(number, told)
         log.info("starting", version=__version__, cluster=self._settings.cluster_id)
         async with asyncio.TaskGroup() as group:
-            tasks = self._start(group, lock)
+            tasks = [group.create_task(beat(server)), *self._start(group, lock)]
             reload_on_hangup(
                 self._settings,
                 self._reread,
@@ -228,8 +203,7 @@ class Gateway:
             self._hand_over.run(),
             self._flows.run(),
             self._open(),
-            self._beat(),
-            self._watch_kernel(),
+            watch_kernel(self._kernel, self._kernel_changed),
             self._control(),
             self._watch(StoreName.DATASTORE, self._datastore),
             *(writer.run() for writer in self._writers.values()),
@@ -276,15 +250,9 @@ class Gateway:
         listed = (current.gateways or ()) if current is not None else ()
         return own_slot(cable, listed, state.datastore.gateways())
 
-    async def _watch_kernel(self) -> None:
-        while True:
-            try:
-                async for _device in self._kernel.watch():
-                    self._router.doubt()
-                    self._opening.again()
-            except (KernelError, OSError) as error:
-                log.warning("kernel-watch-failed", reason=str(error), retry_in=KERNEL_RETRY)
-            await asyncio.sleep(KERNEL_RETRY)
+    def _kernel_changed(self) -> None:
+        self._router.doubt()
+        self._opening.again()
 
     async def _probe(self) -> None:
         try:
@@ -302,11 +270,6 @@ class Gateway:
             await Control(folder, {"hand-over": self._hand_over.on_command}).run()
         except OSError as error:
             log.warning("no-control-socket", folder=str(folder), reason=str(error))
-
-    async def _beat(self) -> None:
-        while True:
-            self._server.beat()
-            await asyncio.sleep(BEAT)
 
     def _led(self, leadership: Leadership) -> None:
         self._diary.led(leadership)
@@ -387,9 +350,4 @@ class Gateway:
         stores = (self._loaded.lease_store(), self._datastore, self._broker)
         closes = [driver.close for _, driver in self._drivers]
         closes += [store.close for store in stores if store is not None]
-        for close in (*closes, self._kernel.close):
-            try:
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await close()
-            except Exception as error:  # noqa: BLE001 - whatever one raises, the others are closed
-                log.warning("not-closed", reason=repr(error))
+        await close_all((*closes, self._kernel.close))

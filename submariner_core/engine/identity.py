@@ -8,9 +8,12 @@ import os
 import secrets
 from pathlib import Path
 
+from submariner_core.api.errors import ConfigError
 from submariner_core.reconcile.election_identity import compose_identity
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+LOCK_PATIENCE = 10.0
+"""Seconds that an earlier process may take to end."""
 LOOK_AGAIN = 0.05
 """Seconds between two tries for a lock that an exiting process still holds."""
 
@@ -77,3 +80,25 @@ class HostLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+async def lock_host(folder: Path) -> HostLock:
+    """The lock of the gateway whose state is in ``folder``, which is made if it is not there.
+
+    Raises :class:`ConfigError` if another process keeps it, or there is no writing there.
+    """
+    lock = HostLock(folder / "gateway.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with asyncio.timeout(LOCK_PATIENCE):
+            await lock.wait()
+    except TimeoutError:
+        raise ConfigError(
+            f"state_dir: another gateway of this host holds {folder / 'gateway.lock'}: "
+            "stop it, or give each a state_dir of its own"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"state_dir: {folder}: {error.strerror}; run as root or choose another folder"
+        ) from error
+    return lock

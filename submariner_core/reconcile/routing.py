@@ -226,7 +226,7 @@ def changes(have: Routing, want: Routing) -> tuple[Change, ...]:
         if rule not in wanted_rules
         and rule.destination not in want.left
         # which devices are ours is known once every cable of an earlier process is taken over
-        and not (want.left and rule.table == ARRIVED_TABLE)
+        and not (want.left and rule.priority <= ARRIVED_PRIORITY)
     ]
     wanted_routes = {(route.table, route.destination) for route in want.routes}
     gone = [

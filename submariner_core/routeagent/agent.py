@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, ProcessCollector
 
 from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
@@ -21,10 +19,12 @@ from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Snapshot
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
+from submariner_core.daemon.closing import close_all
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.daemon.reloading import Reread, reload_on_hangup
-from submariner_core.daemon.watching import watch_store
-from submariner_core.kernel import Kernel, KernelError
+from submariner_core.daemon.serving import beat, serve
+from submariner_core.daemon.watching import watch_kernel, watch_store
+from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober, Target
@@ -44,9 +44,6 @@ from submariner_core.routeagent.events import (
 from submariner_core.routeagent.local import find_site
 from submariner_core.routeagent.metrics import Figures, RouteAgentCollector
 
-BEAT = 1.0
-KERNEL_RETRY = 1.0
-CLOSE_TIMEOUT = 5.0
 KEPT_TRANSITIONS = 20
 PERIOD = 60.0
 """Seconds between writes of the RouteAgent object when nothing changes."""
@@ -99,7 +96,13 @@ class RouteAgent:
                 misses=settings.health_check.misses,
                 clock=boot_clock,
             )
-        server = self._serve()
+        metrics = settings.metrics
+        server = serve(
+            (metrics.address, metrics.route_agent_port),
+            RouteAgentCollector(self._figures),
+            self._hooks,
+            self._readiness,
+        )
         log.info("starting", version=__version__, node=site.node.hostname)
         try:
             async with asyncio.TaskGroup() as group:
@@ -113,7 +116,7 @@ class RouteAgent:
                     task.cancel()
         finally:
             server.stop()
-            await self._close()
+            await close_all((self._driver.close, self._datastore.close, self._kernel.close))
 
     def _works(self, server: HealthServer) -> list[Coroutine[Any, Any, None]]:
         works: list[Coroutine[Any, Any, None]] = [
@@ -121,8 +124,8 @@ class RouteAgent:
             self._applier.run(),
             self._publisher.run(),
             self._watch(Watch.SITE),
-            self._watch_kernel(),
-            self._beat(server),
+            watch_kernel(self._kernel, self._applier.disturbed),
+            beat(server),
         ]
         return works if self._prober is None else [*works, self._probe(self._prober)]
 
@@ -142,27 +145,12 @@ class RouteAgent:
             lost=lambda reason: self._decider.post(StoreLost(watch, reason)),
         )
 
-    async def _watch_kernel(self) -> None:
-        while True:
-            try:
-                async for _device in self._kernel.watch():
-                    self._applier.disturbed()
-            except (KernelError, OSError) as error:
-                log.warning("kernel-watch-failed", reason=str(error), retry_in=KERNEL_RETRY)
-            self._applier.disturbed()
-            await asyncio.sleep(KERNEL_RETRY)
-
     async def _probe(self, prober: Prober) -> None:
         try:
             await prober.run()
         except OSError as error:
             log.warning("no-probes", reason=f"{error}; the process needs CAP_NET_RAW")
             self._prober = None
-
-    async def _beat(self, server: HealthServer) -> None:
-        while True:
-            server.beat()
-            await asyncio.sleep(BEAT)
 
     # ---- what decisions lead to
 
@@ -243,17 +231,6 @@ class RouteAgent:
             transitions=self._transitions,
         )
 
-    def _serve(self) -> HealthServer:
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        registry.register(RouteAgentCollector(self._figures))
-        self._hooks.register_metrics(registry)
-        metrics = self._settings.metrics
-        server = HealthServer(metrics.address, metrics.route_agent_port, registry, self._readiness)
-        if metrics.route_agent_port:
-            server.start()
-        return server
-
     def _figures(self) -> Figures:
         plan, applied = self._told, self._decider.applied
         made = self._object()
@@ -275,9 +252,3 @@ class RouteAgent:
         if self._decider.decision.plan is None:
             return Readiness(True)
         return Readiness(not applied.failure, (applied.failure,) if applied.failure else ())
-
-    async def _close(self) -> None:
-        for close in (self._driver.close, self._datastore.close, self._kernel.close):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await close()

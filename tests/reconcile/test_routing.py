@@ -159,6 +159,13 @@ def test_what_an_earlier_process_left_is_not_touched_until_it_is_taken_over() ->
     assert changes(have, want) == ()
 
 
+def test_nor_are_its_rules_while_the_devices_of_its_cables_are_not_known() -> None:
+    own = (IPv4Network("10.1.0.0/16"),)
+    have = routing([west()], OWN, {"eth0"}, own, underlay="eth0")
+    want = routing([west(carries=None, left=(PREFIX,))], OWN, (), own, underlay="eth0")
+    assert changes(have, want) == ()
+
+
 def test_two_clusters_never_share_a_nexthop_id() -> None:
     # "plumless" and "buckeroo" have one CRC-32.
     ids = nexthop_ids(["plumless", "buckeroo"])
