@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from submariner_lab import namespaces, state
+from submariner_lab import ending, namespaces, state
 from submariner_lab.blueprint import PREFIX
 from submariner_lab.demo.finding import Finding, summary
 from submariner_lab.demo.screen import Screen
@@ -52,31 +51,18 @@ def demo(
         spec = LabSpec(clusters=clusters, nodes=nodes, gateways=gateways, driver=driver)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    ended_by: list[signal.Signals] = []
     try:
-        findings = asyncio.run(_run(Lab(spec, root), console, keep, ended_by))
-    except asyncio.CancelledError:
-        console.print(f"ended by {ended_by[0].name}: the lab is removed")
-        raise SystemExit(128 + ended_by[0]) from None
+        findings = ending.run(_run(Lab(spec, root), console, keep))
+    except ending.Ended as ended:
+        console.print(str(ended))
+        raise SystemExit(ended.exit_status) from None
     except LabError as error:
         raise click.ClickException(str(error)) from None
     console.print(summary(findings))
     raise SystemExit(0 if all(finding.held for finding in findings) else 1)
 
 
-async def _run(
-    lab: Lab, console: Console, keep: bool, ended_by: list[signal.Signals]
-) -> list[Finding]:
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-
-    def end(number: signal.Signals) -> None:
-        ended_by.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end, number)
+async def _run(lab: Lab, console: Console, keep: bool) -> list[Finding]:
     spec = lab.spec
     with Screen(console) as screen:
         screen.step(

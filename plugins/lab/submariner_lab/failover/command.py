@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import signal
 import time
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -13,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from submariner_lab import state
+from submariner_lab import ending, state
 from submariner_lab.errors import LabError
 from submariner_lab.failover.catalogue import SCENARIOS
 from submariner_lab.failover.figures import Run, document
@@ -93,15 +91,16 @@ def failover(
         click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
     scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
     series = Series(runs, quick=quick, root=root, say=_progress())
-    ended_by: list[signal.Signals] = []
+    ended: ending.Ended | None = None
     broken = ""
     try:
-        asyncio.run(_run(series, drivers, scenarios, ended_by))
-    except asyncio.CancelledError:
-        click.echo(f"ended by {ended_by[0].name}: the lab is removed", err=True)
+        ending.run(_run(series, drivers, scenarios))
+    except ending.Ended as early:
+        ended = early
+        click.echo(str(ended), err=True)
     except LabError as error:
         broken = str(error)
-    if series.done or not (broken or ended_by):
+    if series.done or not (broken or ended):
         _tell(series.done, form, out)
         if picture is not None:
             picture.write_text(draw(series.done))
@@ -109,8 +108,8 @@ def failover(
     for run in failed:
         reason = run.failure.partition("\n")[0]
         click.echo(f"could not be carried out: {run.driver} {run.scenario}: {reason}", err=True)
-    if ended_by:
-        raise SystemExit(128 + ended_by[0])
+    if ended:
+        raise SystemExit(ended.exit_status)
     if broken:
         raise click.ClickException(broken)
     raise SystemExit(1 if failed else 0)
@@ -120,18 +119,7 @@ async def _run(
     series: Series,
     drivers: Sequence[str],
     scenarios: Sequence[Scenario],
-    ended_by: list[signal.Signals],
 ) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-
-    def end(number: signal.Signals) -> None:
-        ended_by.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end, number)
     for driver in drivers:
         await series.run(driver, scenarios)
 
