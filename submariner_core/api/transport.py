@@ -119,6 +119,17 @@ class Transport(abc.ABC):
         """
         return ()
 
+    async def watch_cordoned(self, node: str) -> AsyncIterator[bool]:
+        """Whether the cluster wants ``node`` emptied: at once, and again whenever that changes.
+
+        For a datastore that also knows nodes (Kubernetes' ``spec.unschedulable``): a gateway on
+        such a node gives the lead away and is no successor. Lasts and fails as ``watch`` does. The
+        default knows nothing of nodes and ends without a word; it is not asked again.
+        """
+        nothing: tuple[bool, ...] = ()
+        for cordoned in nothing:
+            yield cordoned
+
     async def close(self) -> None:
         """Release connections. May be called twice."""
         return

@@ -50,3 +50,30 @@ def hand_over(context: click.Context, to: str | None, config: Path | None) -> No
     settings = load(config or context.parent.params["config"], os.environ)
     answer = asyncio.run(ask(settings.state_dir, "hand-over", to=to))
     click.echo(f"{answer['taken']} leads now, epoch {answer['epoch']}")
+
+
+@gateway.command()
+@click.argument("node", required=False)
+@click.option("--off", is_flag=True, help="Nobody is pinned any more.")
+@config_option
+@click.pass_context
+def pin(context: click.Context, node: str | None, off: bool, config: Path | None) -> None:
+    """Have the gateway on NODE (without it, this one) lead whenever it is ready.
+
+    The lead is handed to it, stays there, and goes back to it after it was down, until --off.
+    Run it where the leader runs.
+    """
+    if off and node is not None:
+        raise click.UsageError("--off takes no node")
+    from submariner_core.config import load
+    from submariner_core.engine.control import ask
+
+    assert context.parent is not None
+    settings = load(config or context.parent.params["config"], os.environ)
+    answer = asyncio.run(ask(settings.state_dir, "pin", node="" if off else node))
+    if not answer["pinned"]:
+        click.echo("no gateway is pinned")
+    elif answer["leads"]:
+        click.echo(f"{answer['pinned']} is pinned and leads, epoch {answer['epoch']}")
+    else:
+        click.echo(f"{answer['pinned']} is pinned and will lead once it is ready")

@@ -31,6 +31,7 @@ _TABLES: dict[str, tuple[str, Build, tuple[Column, ...]]] = {
             "ha_status",
             "epoch",
             "ready",
+            "pinned",
             "summary",
             wide=("slot", "version", "transitions"),
         ),

@@ -13,6 +13,7 @@ from submariner_core.api.model import (
     LatencyRTT,
 )
 from submariner_core.reconcile.endpoints import choose_endpoint, is_stale
+from submariner_core.reconcile.pin import stored_pin
 from submariner_core.reconcile.remotes import cluster_object
 from submariner_core.reconcile.stores import StoreView
 
@@ -20,9 +21,10 @@ Row = Mapping[str, object]
 
 
 def gateway_rows(view: StoreView, cluster_id: str) -> Iterable[Row]:
-    """A row per gateway of the own cluster."""
+    """A row per gateway of the own cluster, and one for a pinned gateway that is not there."""
     cluster = cluster_object(view, cluster_id)
     fence = cluster.epoch if cluster is not None else None
+    pin = stored_pin(view, cluster_id)
     for gateway in view.gateways():
         status = gateway.status
         yield {
@@ -30,6 +32,7 @@ def gateway_rows(view: StoreView, cluster_id: str) -> Iterable[Row]:
             "ha_status": _ha_status(gateway, fence),
             "epoch": status.epoch,
             "ready": status.ready,
+            "pinned": status.local_endpoint.hostname == pin,
             "summary": summary(gateway),
             "slot": status.slot,
             "version": status.version,
@@ -38,6 +41,18 @@ def gateway_rows(view: StoreView, cluster_id: str) -> Iterable[Row]:
                 f" (epoch {one.epoch}; {'; '.join(filter(None, (one.cause, one.evidence)))})"
                 for one in status.transitions
             ],
+        }
+    if pin and pin not in (one.status.local_endpoint.hostname for one in view.gateways()):
+        yield {
+            "node": pin,
+            "ha_status": "absent",
+            "epoch": None,
+            "ready": False,
+            "pinned": True,
+            "summary": "The lead is pinned to it, and it is not there",
+            "slot": None,
+            "version": "",
+            "transitions": [],
         }
 
 

@@ -16,11 +16,13 @@ from submariner_core.daemon.clock import Clock
 from submariner_core.engine.events import (
     Connected,
     ConnectFailed,
+    Cordoned,
     Disconnected,
     Event,
     Led,
     Observed,
     Opened,
+    Pinned,
     Reloaded,
     Routed,
     StoreChanged,
@@ -37,6 +39,7 @@ from submariner_core.reconcile.drivers import common_drivers
 from submariner_core.reconcile.gateways import Retired, gateway_list, retire
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.paths import Verdict, verdict_of
+from submariner_core.reconcile.pin import settle_pin
 from submariner_core.reconcile.plan import Plan, plan
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, remotes
 from submariner_core.reconcile.routing import nexthop_ids
@@ -94,7 +97,7 @@ class Decider:
         self._retired: Mapping[int, Retired] = {}
         self._listed: tuple[GatewayEntry, ...] = ()
         self._successor: str | None = None
-        self.draining = False
+        self.leaving = False
         self.failures = 0
         """Decisions that raised; each is logged."""
 
@@ -102,9 +105,14 @@ class Decider:
         """Hand in an event."""
         self._events.put_nowait(event)
 
+    @property
+    def draining(self) -> bool:
+        """Whether this gateway should not lead: it leaves, or its node is cordoned."""
+        return self.leaving or self.state.cordoned
+
     def drain(self) -> None:
         """This gateway is about to leave: it is no candidate any more."""
-        self.draining = True
+        self.leaving = True
         self.post(Wake())
 
     def favour(self, cable_name: str | None) -> None:
@@ -159,10 +167,23 @@ class Decider:
             case Reloaded(warm, evidence):
                 return replace(state, site=replace(state.site, warm=warm, evidence=evidence))
             case Led():
-                return replace(state, leadership=event.leadership)
+                # only a leader can store what it was told
+                pin = state.pin if event.leadership.active else None
+                return replace(state, leadership=event.leadership, pin=pin)
+            case Pinned(node):
+                return settle_pin(replace(state, pin=node))
+            case Cordoned(cordoned):
+                return replace(state, cordoned=cordoned)
             case Opened():
                 # What the plugins said of a pair depends on what this side offers.
                 return replace(state, own=event.own, open_failures=event.failures, kept_drivers={})
+            case _:
+                return self._fold_done(event, now)
+
+    def _fold_done(self, event: Event, now: float) -> State:
+        """What the workers have done or seen."""
+        state = self.state
+        match event:
             case Observed():
                 return states.observed(state, event.driver, event.states)
             case Connected():
@@ -191,7 +212,7 @@ class Decider:
             count = len(event.event.records)
             log.info("snapshot", store=event.store.value, records=count)
         if event.store is StoreName.DATASTORE:
-            return replace(state, datastore=after)
+            return settle_pin(replace(state, datastore=after))
         return replace(state, broker=after)
 
     def _decide(self, now: float) -> float | None:

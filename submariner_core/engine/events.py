@@ -115,6 +115,23 @@ class Reloaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Pinned:
+    """The operator wants the gateway on ``node`` to lead.
+
+    Empty: nobody in particular; ``None``: what was said before and is not stored is taken back.
+    """
+
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cordoned:
+    """This gateway's node is told to be emptied, or no longer."""
+
+    cordoned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Wake:
     """Time to look again: a moment that an earlier plan asked for has come."""
 
@@ -131,5 +148,7 @@ Event = (
     | Routed
     | ProbeChanged
     | Reloaded
+    | Pinned
+    | Cordoned
     | Wake
 )

@@ -25,9 +25,11 @@ from submariner_core.daemon.watching import watch_kernel, watch_store
 from submariner_core.engine import local
 from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import Control
+from submariner_core.engine.cordon import watch_cordoned
 from submariner_core.engine.decider import Decider, Sinks
 from submariner_core.engine.diary import Diary
 from submariner_core.engine.events import (
+    Cordoned,
     Event,
     Led,
     ProbeChanged,
@@ -42,6 +44,7 @@ from submariner_core.engine.identity import HostLock, lock_host, new_identity
 from submariner_core.engine.lanes import Lanes
 from submariner_core.engine.metrics import Figures, GatewayCollector
 from submariner_core.engine.opening import Opening, keep_observing
+from submariner_core.engine.pin import Pin
 from submariner_core.engine.router import Router
 from submariner_core.engine.writer import Writer
 from submariner_core.kernel import Kernel
@@ -195,6 +198,7 @@ class Gateway:
         self._hand_over = HandOver(
             self._decider, self._elector, self._flows, self._publisher, boot_clock
         )
+        self._pin = Pin(self._decider, self._elector, self._hand_over, boot_clock)
         works = [
             self._decider.run(),
             self._elector.run(),
@@ -206,6 +210,7 @@ class Gateway:
             watch_kernel(self._kernel, self._kernel_changed),
             self._control(),
             self._watch(StoreName.DATASTORE, self._datastore),
+            watch_cordoned(self._datastore, settings.node_name, lambda so: post(Cordoned(so))),
             *(writer.run() for writer in self._writers.values()),
             *(keep_observing(name, one, post, self._opening.done) for name, one in self._drivers),
         ]
@@ -266,8 +271,9 @@ class Gateway:
     async def _control(self) -> None:
         """Commands are a convenience: without their socket the gateway does its work."""
         folder = self._settings.state_dir
+        commands = {"hand-over": self._hand_over.on_command, "pin": self._pin.on_command}
         try:
-            await Control(folder, {"hand-over": self._hand_over.on_command}).run()
+            await Control(folder, commands).run()
         except OSError as error:
             log.warning("no-control-socket", folder=str(folder), reason=str(error))
 
@@ -303,6 +309,7 @@ class Gateway:
                 self._opening.again()
         self._publisher.look()
         self._flows.look()
+        self._pin.look()
         up = (one for one in now if one.status is ConnectionStatus.CONNECTED)
         return self._hand_over.consider(frozenset(one.endpoint.cluster_id for one in up))
 

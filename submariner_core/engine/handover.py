@@ -21,6 +21,7 @@ from submariner_core.engine.decider import Decider
 from submariner_core.engine.flows import Flows
 from submariner_core.engine.traffic import wait_until_quiet
 from submariner_core.reconcile.handover import better, successors
+from submariner_core.reconcile.pin import pinned
 
 PATIENCE = 3.0
 """Seconds for which a standby must have been the better leader before it becomes it."""
@@ -59,7 +60,7 @@ class HandOver:
         """
         now = self._clock()
         found = better(self._decider.state, own, now)
-        if found is None or not self._elector.leadership.active or self._decider.draining:
+        if found is None or not self._elector.leadership.active or self._decider.leaving:
             self._better = None
             return None
         name = found[0].status.local_endpoint.hostname
@@ -101,16 +102,21 @@ class HandOver:
 
     async def on_command(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """``hand-over`` of the control socket: ``to`` names a host, or is missing."""
-        to = request.get("to")
+        to, pin = request.get("to"), pinned(self._decider.state)
         candidates = [
             gateway.status.local_endpoint.hostname
             for gateway in successors(self._decider.state, self._clock())
         ]
         if not self._elector.leadership.active:
             raise ControlError("this gateway does not lead: run this on the one that does")
+        if pin and to != pin:
+            raise ControlError(
+                f"the lead is pinned to {pin}: submariner gateway pin {to or 'NODE'}, or pin --off"
+            )
         if not candidates or (to is not None and to not in candidates):
             ready = ", ".join(candidates) or "none"
-            raise ControlError(f"no gateway {to or ''} is ready to take over; ready: {ready}")
+            who = f"gateway {to!r} is not" if to else "no gateway is"
+            raise ControlError(f"{who} ready to take over; ready: {ready}")
         taken = await self.give(to)
         if taken is None:
             raise ControlError(f"{to or 'no candidate'} did not take the lease: this one goes on")

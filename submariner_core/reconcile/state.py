@@ -35,7 +35,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that the gateway's plan depends on."""
+    """All that the gateway's plan depends on.
+
+    ``pin`` is the operator's word on who should lead (a host name, empty for nobody in
+    particular) until it is stored; ``cordoned``: this node is told to be emptied.
+    """
 
     site: Site
     own: LocalGateway | None = None
@@ -51,6 +55,8 @@ class State:
     paths: Mapping[str, Memory] = field(default_factory=dict)
     vetoes: Mapping[str, str] = field(default_factory=dict)
     kept_drivers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pin: str | None = None
+    cordoned: bool = False
 
     @property
     def cluster_id(self) -> str:

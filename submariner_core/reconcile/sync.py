@@ -19,11 +19,13 @@ from submariner_core.api.model import (
 )
 from submariner_core.api.naming import (
     CLUSTER_ID_LABEL,
+    PINNED_ANNOTATION,
     endpoint_name,
     sanitise,
 )
 from submariner_core.api.transport import Kind, Record, Ref
 from submariner_core.reconcile.copies import copies
+from submariner_core.reconcile.pin import pinned
 from submariner_core.reconcile.state import State
 from submariner_core.reconcile.stores import StoreView
 from submariner_core.reconcile.writes import DeleteRecord, PutRecord, Write, same
@@ -61,7 +63,7 @@ def sync(
     if not state.leadership.active or state.own is None or not state.datastore.seen:
         return Sync()
     own = _own(state, gateways)
-    datastore = [*_publish(state.datastore, own, None)]
+    datastore = [*_publish(state.datastore, _with_pin(own, pinned(state)), None)]
     datastore += _dead_gateways(state, now)
     broker: list[Write] = []
     conflicts: tuple[str, ...] = ()
@@ -104,6 +106,13 @@ def _own(state: State, gateways: tuple[GatewayEntry, ...]) -> _Own:
     )
 
 
+def _with_pin(own: _Own, pin: str) -> _Own:
+    if not pin:
+        return own
+    meta = replace(own.cluster.meta, annotations={PINNED_ANNOTATION: pin})
+    return replace(own, cluster=replace(own.cluster, meta=meta))
+
+
 def _publish(view: StoreView, own: _Own, label: str | None) -> Iterable[Write]:
     """The own Cluster and Endpoint, then the deletion of what this Endpoint replaces."""
     cluster, endpoint = (_record(view, mine, label) for mine in (own.cluster, own.endpoint))
@@ -137,6 +146,7 @@ def _record(view: StoreView, mine: ClusterObject | EndpointObject, label: str | 
     if label is not None:
         labels[CLUSTER_ID_LABEL] = label
     annotations = dict(stored.annotations) if stored is not None else {}
+    annotations.pop(PINNED_ANNOTATION, None)
     return replace(record, labels=labels, annotations={**annotations, **record.annotations})
 
 

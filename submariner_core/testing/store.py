@@ -30,7 +30,7 @@ class Subscription:
 
 
 class MemoryStore:
-    """Records of one store, with fencing and watchers.
+    """Records of one store, with fencing and watchers; and which nodes are cordoned.
 
     ``writes`` counts changes that were really made, so that a test can show that nothing was
     written. Records are copied on their way in: what a caller does to its own later is its own.
@@ -39,6 +39,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.available = True
         self.writes = 0
+        self.cordoned: frozenset[str] = frozenset()
         self._records: dict[Ref, Record] = {}
         self._arrivals = 0
         self._subscriptions: set[Subscription] = set()
@@ -97,6 +98,13 @@ class MemoryStore:
     def come_back(self) -> None:
         """The end of an outage."""
         self.available = True
+
+    def cordon(self, *nodes: str) -> None:
+        """Tell just these nodes to be emptied."""
+        self.cordoned = frozenset(nodes)
+        for subscription in self._subscriptions:
+            if not subscription.kinds:  # it watches nodes
+                subscription.events.put_nowait(self._snapshot(()))
 
     def wipe(self) -> None:
         """Lose everything, as a rebuilt store does."""

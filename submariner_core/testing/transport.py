@@ -51,6 +51,11 @@ class MemoryTransport(Transport):
                 self._subscriptions.discard(subscription)
         raise self.connection.unavailable("lost its watch")
 
+    async def watch_cordoned(self, node: str) -> AsyncIterator[bool]:
+        """See the contract; what it tells is the store's ``cordoned``."""
+        async for _ in self.watch(()):
+            yield node in self.store.cordoned
+
     async def _reach(self) -> None:
         await self.connection.request()
         if not self.store.available:

@@ -108,3 +108,34 @@ def test_a_hand_over_where_no_gateway_runs_says_so(stores: Stores, run: Run) -> 
     result = run("gateway", "hand-over", "--config", stores.path)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_pin_where_no_gateway_runs_says_so_and_off_takes_no_node(
+    stores: Stores, run: Run
+) -> None:
+    result = run("gateway", "pin", "east-2", "--config", stores.path)
+    assert result.exit_code == 1
+    assert "no gateway answers" in result.stderr
+    result = run("gateway", "pin", "east-2", "--off", "--config", stores.path)
+    assert result.exit_code == 2
+    assert "--off takes no node" in result.stderr
+
+
+@pytest.mark.netns
+def test_a_gateway_is_pinned_shown_and_let_go_by_command(
+    process: Process, stores: Stores, run: Run
+) -> None:
+    process.wait_for("Endpoint east-submariner-cable-east-192-0-2-1")
+
+    def command(*words: str) -> str:
+        result = run("gateway", "pin", *words, "--config", stores.path)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout.strip()
+
+    def shown() -> str:
+        return run("show", "gateways", "--config", stores.path).stdout.splitlines()[1].split()[4]
+
+    assert command() == "east-gw1 is pinned and leads, epoch 1"
+    assert shown() == "yes"
+    assert command("--off") == "no gateway is pinned"
+    assert shown() == "no"

@@ -25,6 +25,7 @@ from submariner_core.api.model import (
     RouteAgentObject,
     Transition,
 )
+from submariner_core.api.naming import PINNED_ANNOTATION
 from tests.cli.conftest import Run
 from tests.cli.stores import Stores
 from tests.reconcile.objects import endpoint, stored_cluster, stored_endpoint, stored_gateway
@@ -89,6 +90,20 @@ def test_a_gateway_that_a_higher_epoch_has_succeeded_is_not_shown_as_active(
     stores.put("datastore", stored_cluster("east", 4))
     (row,) = show("gateways")
     assert row["ha_status"] == "passive (superseded)"
+
+
+def test_the_pinned_gateway_is_marked_and_shown_even_when_it_is_gone(show, stores: Stores) -> None:
+    def pin(host: str) -> list[tuple[str, bool]]:
+        noted = stored_cluster("east", 3, annotations={PINNED_ANNOTATION: host})
+        stores.put("datastore", noted)
+        return [(row["node"], row["pinned"]) for row in show("gateways")]
+
+    assert show("gateways")[0]["pinned"] is False
+    assert pin("east-gw1") == [("east-gw1", True)]
+    assert pin("east-gw7") == [("east-gw1", False), ("east-gw7", True)]
+    present, absent = show("gateways")
+    assert present.keys() == absent.keys()
+    assert absent["ha_status"] == "absent"
 
 
 def test_what_fails_is_the_summary_and_what_rests_does_not_count(show, stores: Stores) -> None:

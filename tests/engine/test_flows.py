@@ -12,8 +12,8 @@ from submariner_core.api.flow import TCP, Flow, FlowState, Way
 from submariner_core.api.naming import FLOWS_ANNOTATION, FLOWS_TAKEN_ANNOTATION
 from submariner_core.engine import flows as room
 from submariner_core.kernel import KernelError
+from tests.engine.pair import pair
 from tests.engine.site import EastSite, until
-from tests.engine.test_two_gateways import pair
 
 pytestmark = pytest.mark.netns
 

@@ -6,40 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
-from submariner_core.api.codec import decode
 from submariner_core.api.model import HAStatus
 from submariner_core.api.transport import Fence, Kind
-from submariner_core.engine.gateway import Gateway
-from tests.engine.site import EastSite, Node, settled, until, west
+from tests.engine.pair import listed, pair
+from tests.engine.site import EastSite, settled, until, west
 
 pytestmark = pytest.mark.netns
-
-
-@contextlib.asynccontextmanager
-async def pair(site: EastSite) -> AsyncIterator[tuple[Node, Gateway, Node, Gateway]]:
-    """The first leads; the second stands by with all its cables up."""
-    site.join(west(101), west(102))
-    one, two = site.node(1), site.node(2)
-    async with one.running() as first:
-        await settled(first, 2)
-        async with two.running() as second:
-            await settled(second, 2)
-            await until(lambda: listed(site) == ["east-gw1", "east-gw2"])
-            yield one, first, two, second
-
-
-def listed(site: EastSite) -> list[str]:
-    """The gateways of east, as the broker tells them to others."""
-    for record in site.broker.records:
-        if record.ref.kind is Kind.ENDPOINT:
-            found = decode(record)
-            if found.spec.cluster_id == "east":
-                return [entry.endpoint.hostname for entry in found.gateways]
-    return []
 
 
 async def test_the_standby_holds_the_same_cables_and_forwards_alike(site: EastSite) -> None:

@@ -18,11 +18,12 @@ from submariner_core.api.model import (
     RouteAgent,
     RouteAgentObject,
 )
-from submariner_core.api.transport import Snapshot
+from submariner_core.api.naming import PINNED_ANNOTATION
+from submariner_core.api.transport import Put, Snapshot
 from submariner_core.reconcile.handover import better, reached, successors
 from submariner_core.reconcile.state import Site, State
 from submariner_core.reconcile.stores import StoreView, fold
-from tests.reconcile.objects import endpoint
+from tests.reconcile.objects import endpoint, stored_cluster
 
 UP, DOWN = ConnectionStatus.CONNECTED, ConnectionStatus.ERROR
 
@@ -50,6 +51,12 @@ def state(*stored: GatewayObject | RouteAgentObject) -> State:
     view = fold(StoreView(), Snapshot(records), 0.0)
     site = Site(Cluster("east", (), ()), 2, {})
     return State(site, own=LocalGateway(endpoint("east", 1)), datastore=view)
+
+
+def with_pin(before: State, host: str) -> State:
+    """The same, with a pin noted on the stored Cluster."""
+    noted = stored_cluster("east", 3, annotations={PINNED_ANNOTATION: host})
+    return replace(before, datastore=fold(before.datastore, Put(encode(noted)), 0.0))
 
 
 def hosts(found: tuple[GatewayObject, ...]) -> list[str]:
@@ -106,3 +113,37 @@ def test_half_of_the_nodes_are_not_most() -> None:
 def test_whom_a_node_sends_through_survives_the_store() -> None:
     view = state(replace(node("a", host(2)))).datastore
     assert view.route_agents()[0].status.carries == host(2)
+
+
+def test_a_ready_standby_that_is_pinned_should_lead() -> None:
+    found = better(with_pin(state(gateway(2), gateway(3, "west")), host(2)), frozenset(), 1.0)
+    assert found is not None
+    assert hosts((found[0],)) == [host(2)]
+    assert found[1] == f"the lead is pinned to {host(2)}"
+
+
+def test_the_pinned_gateway_keeps_the_lead_though_another_would_be_better() -> None:
+    stored = (gateway(2, "west"), node("a", host(2)), node("b", host(2)))
+    assert better(with_pin(state(*stored), host(1)), frozenset(), 1.0) is None
+
+
+def test_while_the_pinned_one_is_not_ready_the_better_one_leads() -> None:
+    stored = (gateway(2, "west"), gateway(3, "west", ready=False))
+    found = better(with_pin(state(*stored), host(3)), frozenset(), 1.0)
+    assert found is not None
+    assert hosts((found[0],)) == [host(2)]
+    assert "reaches west" in found[1]
+
+
+def test_the_pinned_one_is_the_first_to_succeed() -> None:
+    stored = (gateway(2, "west", "south"), gateway(3, "west"))
+    found = successors(with_pin(state(*stored), host(3)), 1.0)
+    assert hosts(found) == [host(3), host(2)]
+
+
+def test_a_cordoned_leader_gives_the_lead_to_whoever_is_ready_pinned_or_not() -> None:
+    cordoned = replace(with_pin(state(gateway(2)), host(1)), cordoned=True)
+    found = better(cordoned, frozenset({"west"}), 1.0)
+    assert found is not None
+    assert (hosts((found[0],)), found[1]) == ([host(2)], "this node is cordoned")
+    assert better(replace(state(), cordoned=True), frozenset(), 1.0) is None
