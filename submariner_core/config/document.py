@@ -6,12 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
-from submariner_core.config.problems import config_error
-from submariner_core.config.settings import Settings
-from submariner_core.config.variables import VARIABLES
-
 Step = str | int
 Loc = tuple[Step, ...]
 """The way to a value: keys of mappings and indices of lists, from the top."""
@@ -36,14 +30,6 @@ class Document:
     source: str = ""
     data: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
     places: Mapping[Loc, Place] = field(default_factory=dict, repr=False, hash=False)
-
-    @property
-    def settings(self) -> Settings:
-        """The settings, judged anew. Raises :class:`ConfigError`, one line per mistake."""
-        try:
-            return Settings.model_validate(self.data)
-        except ValidationError as error:
-            raise config_error(error, Settings, self, remedy=_variable) from None
 
     def locate(self, loc: Loc, *, key: bool = False) -> str:
         """Where the value at ``loc`` was written (with ``key``: where its key was).
@@ -76,11 +62,6 @@ def dotted(loc: Loc) -> str:
     for step in loc:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
-
-
-def _variable(loc: Loc) -> str:
-    names = [variable.name for variable in VARIABLES if variable.loc == loc]
-    return f" (or set {names[0]})" if names else ""
 
 
 def _merge(above: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import difflib
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from submariner_core.api.errors import ConfigError
-
-if TYPE_CHECKING:
-    from submariner_core.config.document import Document, Loc
+from submariner_core.config.document import Document, Loc
 
 _WORDS: Mapping[str, str] = {
     "greater_than": "must be > {gt}",

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from submariner_core.api.errors import ConfigError
-from submariner_core.config.document import Document
+from submariner_core.config.document import Document, Loc
 from submariner_core.config.environment import read_environment
+from submariner_core.config.problems import config_error
 from submariner_core.config.settings import Settings
+from submariner_core.config.variables import VARIABLES
 from submariner_core.config.yaml import read_yaml
 
 
@@ -17,11 +21,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises :class:`ConfigError`, one line per mistake, each with its place.
     """
-    return load_document(path, environ).settings
+    return judge(load_document(path, environ))
 
 
 def load_document(path: Path | None, environ: Mapping[str, str]) -> Document:
-    """As :func:`load`, but still with its places; its ``settings`` are not judged yet.
+    """As :func:`load`, but still with its places; they are not judged yet.
 
     Hand it to ``loading.load`` too, so that a plugin's own options are placed as well.
     """
@@ -32,3 +36,16 @@ def load_document(path: Path | None, environ: Mapping[str, str]) -> Document:
         return document
     file = read_yaml(path)
     return file.over(read_environment(environ, file.data.get("plugins")))
+
+
+def judge(document: Document) -> Settings:
+    """The settings in ``document``. Raises :class:`ConfigError`, one line per mistake."""
+    try:
+        return Settings.model_validate(document.data)
+    except ValidationError as error:
+        raise config_error(error, Settings, document, remedy=_variable) from None
+
+
+def _variable(loc: Loc) -> str:
+    names = [variable.name for variable in VARIABLES if variable.loc == loc]
+    return f" (or set {names[0]})" if names else ""

@@ -8,8 +8,8 @@ from socket import AF_INET, AF_INET6, AF_UNSPEC
 from submariner_core.api.network import Address
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message, Mode, Noun, Verb
+from submariner_core.kernel.netlink import GONE, Netlink
 
 
 class Addresses:

@@ -24,7 +24,7 @@ from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg_base
 
-from submariner_core.kernel.netlink import Noun, Verb
+from submariner_core.kernel.message import Noun, Verb
 
 __all__ = ["CLASSES", "NetlinkError", "marshal", "open_socket", "request", "sieve"]
 

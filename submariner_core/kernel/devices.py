@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from socket import AF_UNSPEC
 
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import Netlink, Noun
+from submariner_core.kernel.message import Message, Noun
+from submariner_core.kernel.netlink import Netlink
 
 
 class Devices:

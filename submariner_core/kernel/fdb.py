@@ -10,8 +10,8 @@ from socket import AF_BRIDGE
 from submariner_core.api.network import ForwardingEntry
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message, Mode, Noun, Verb
+from submariner_core.kernel.netlink import GONE, Netlink
 
 FLOOD = "00:00:00:00:00:00"
 """The MAC of entries that take what no other entry takes; it may have several destinations."""

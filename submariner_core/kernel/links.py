@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 from socket import AF_UNSPEC
 
@@ -10,8 +11,8 @@ from submariner_core.api.naming import IPAddress
 from submariner_core.api.network import Link, Vxlan, VxlanSettings
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError, LinkMismatch
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message, Mode, Noun, Verb
+from submariner_core.kernel.netlink import GONE, Netlink
 
 _UP = 0x1
 
@@ -50,6 +51,13 @@ class Links:
         mac = None if found.mac == wanted.mac.lower() else wanted.mac
         return await self._put_right(found, True, wanted.mtu, mac) or created
 
+    async def create(self, name: str, kind: str) -> None:
+        """Make a device of a kind that needs no settings, such as ``wireguard``; it is down.
+
+        Raises :class:`KernelError`: EEXIST where the name is taken, EOPNOTSUPP without the kind.
+        """
+        await self._add(name, kind)
+
     async def set(self, name: str, up: bool | None = None, mtu: int | None = None) -> bool:
         """Change a device's state and MTU (bytes) where they differ. True if anything changed."""
         found = await self.get(name)
@@ -83,20 +91,25 @@ class Links:
         if settings.local is not None:
             v6 = isinstance(settings.local, IPv6Address)
             data.append(("IFLA_VXLAN_LOCAL6" if v6 else "IFLA_VXLAN_LOCAL", str(settings.local)))
-        kind = [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", {"attrs": data})]
-        attributes = [
-            ("IFLA_IFNAME", wanted.name),
-            ("IFLA_MTU", wanted.mtu),
-            ("IFLA_ADDRESS", wanted.mac),
-            ("IFLA_LINKINFO", {"attrs": kind}),
-        ]
+        more = [("IFLA_MTU", wanted.mtu), ("IFLA_ADDRESS", wanted.mac)]
+        await self._add(wanted.name, "vxlan", [("IFLA_INFO_DATA", {"attrs": data})], more)
+
+    async def _add(
+        self,
+        name: str,
+        kind: str,
+        info: Sequence[tuple[str, object]] = (),
+        more: Sequence[tuple[str, int | str]] = (),
+    ) -> None:
+        information = {"attrs": [("IFLA_INFO_KIND", kind), *info]}
+        attributes = [("IFLA_IFNAME", name), *more, ("IFLA_LINKINFO", information)]
         await self._netlink.change(
             Noun.LINK,
             Verb.NEW,
             {"family": AF_UNSPEC},
             attributes,
             mode=Mode.CREATE | Mode.EXCLUSIVE,
-            name=f"vxlan device {wanted.name}",
+            name=f"{kind} device {name}",
             action="create",
         )
 

@@ -11,7 +11,8 @@ from submariner_core.api.naming import IPAddress
 from submariner_core.api.network import Neighbour
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Mode, Noun, Verb
+from submariner_core.kernel.netlink import GONE, Netlink
 
 _PERMANENT = 0x80
 _RESOLVED = 0x02 | 0x04 | 0x08 | 0x10

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import errno
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
+from submariner_core.kernel.message import Message, Mode, Noun, Verb
 
 Attributes = Iterable[tuple[str, Any]]
 
@@ -19,35 +18,6 @@ GONE = frozenset({errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.ENXIO, errno.EA
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 _INTERRUPTED = 0x10
 _DUMP_ATTEMPTS = 5
-
-
-class Noun(enum.IntEnum):
-    """What a message is about: the first of the four message types of each (``RTM_NEW…``)."""
-
-    LINK = 16
-    ADDRESS = 20
-    ROUTE = 24
-    NEIGHBOUR = 28
-    RULE = 32
-    NEXTHOP = 104
-
-
-class Verb(enum.IntEnum):
-    """Added to a noun, this gives the message type."""
-
-    NEW = 0
-    DELETE = 1
-    GET = 2
-
-
-class Mode(enum.IntFlag):
-    """What a NEW may do when the object is there already, or not there yet (``NLM_F_…``)."""
-
-    SET = 0
-    REPLACE = 0x100
-    EXCLUSIVE = 0x200
-    CREATE = 0x400
-    APPEND = 0x800
 
 
 class Netlink:

@@ -13,8 +13,8 @@ from submariner_core.api.naming import IPAddress, IPNetwork
 from submariner_core.api.network import PROTOCOL, Route, RouteLookup, RouteType
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message, Mode, Noun, Verb
+from submariner_core.kernel.netlink import GONE, Netlink
 
 _ONLINK = 0x4
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_ANY = 0, 253, 255

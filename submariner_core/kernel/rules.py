@@ -9,8 +9,8 @@ from socket import AF_INET, AF_INET6
 from submariner_core.api.naming import IPNetwork
 from submariner_core.api.network import PROTOCOL, Rule
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import GONE, Mode, Netlink, Noun, Verb
+from submariner_core.kernel.message import Message, Mode, Noun, Verb
+from submariner_core.kernel.netlink import GONE, Netlink
 
 _TO_TABLE, _UNREACHABLE = 1, 7
 _INVERTED = 0x2

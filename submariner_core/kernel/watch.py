@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from submariner_core.kernel.errors import KernelError
-from submariner_core.kernel.message import Message
-from submariner_core.kernel.netlink import Noun
+from submariner_core.kernel.message import Message, Noun
 
 if TYPE_CHECKING:
     from pyroute2.netlink.rtnl.marshal import MarshalRtnl

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from submariner_core.api.errors import ConfigError, PluginError
 from submariner_core.api.info import Options, Role
-from submariner_core.config import Document, Settings, load_document
+from submariner_core.config import Document, Settings, judge, load_document
 from submariner_core.config.problems import config_error, nearest
 from submariner_core.loading.catalogue import Catalogue
 from submariner_core.loading.facade import Hooks
@@ -24,7 +24,7 @@ def load_from(
 ) -> Loaded:
     """Settings from a file and the environment, and their plugins: what a command starts with."""
     document = load_document(path, environ)
-    return load(document.settings, document, roles=roles)
+    return load(judge(document), document, roles=roles)
 
 
 def load(
