@@ -19,6 +19,7 @@ def gateway(context: click.Context, config: Path | None) -> None:
     if context.invoked_subcommand is not None:
         return
     from submariner_core.api.info import Role
+    from submariner_core.cli.checks.privileges import NET_ADMIN, NET_RAW, demand
     from submariner_core.config import Task, load, requested_task
     from submariner_core.engine.gateway import Gateway
     from submariner_core.loading import load_from
@@ -33,6 +34,7 @@ def gateway(context: click.Context, config: Path | None) -> None:
 
         perform(task, loaded, on_gateway=True)
         return
+    demand(NET_ADMIN, *((NET_RAW,) if loaded.settings.health_check.enabled else ()))
     reread = (lambda: load(config, os.environ)) if config is not None else None
     asyncio.run(Gateway(loaded.settings, loaded, reread).run())
 

@@ -20,6 +20,7 @@ import click
 def route_agent(config: Path | None) -> None:
     """Run this node's route agent until SIGTERM or SIGINT; the data path stays when it exits."""
     from submariner_core.api.info import Role
+    from submariner_core.cli.checks.privileges import NET_ADMIN, demand
     from submariner_core.config import Task, load, requested_task
     from submariner_core.loading import load_from
     from submariner_core.observe.logs import configure
@@ -33,5 +34,6 @@ def route_agent(config: Path | None) -> None:
 
         perform(task, loaded, on_gateway=False)
         return
+    demand(NET_ADMIN)  # it does most of its work without probes, and says so
     reread = (lambda: load(config, os.environ)) if config is not None else None
     asyncio.run(RouteAgent(loaded.settings, loaded, reread).run())

@@ -1,17 +1,36 @@
-"""The capabilities of this process: the daemons need the same."""
+"""The capabilities of this process: what works on the node demands them, ``diagnose`` tells."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from submariner_core.api.errors import SubmarinerError
 from submariner_core.cli.checks.finding import Finding, Subject, error, ok
 
 STATUS = Path("/proc/thread-self/status")
+NET_ADMIN, NET_RAW = "CAP_NET_ADMIN", "CAP_NET_RAW"
 NEEDED = (
-    ("CAP_NET_ADMIN", 12, "to program devices, routes and the packet filter"),
-    ("CAP_NET_RAW", 13, "to send probes"),
+    (NET_ADMIN, 12, "to program devices, routes and the packet filter"),
+    (NET_RAW, 13, "to send probes"),
 )
+
+
+class NotPermitted(SubmarinerError):
+    """This process lacks a capability without which it cannot do what it was started for."""
+
+
+def demand(*names: str) -> None:
+    """Raise :class:`NotPermitted` unless this process has these capabilities.
+
+    Asked before anything is changed: what is then refused half-way would leave a node half made.
+    """
+    held = effective(STATUS.read_text("ascii"))
+    missing = [
+        f"{name} {why}" for name, bit, why in NEEDED if name in names and not held >> bit & 1
+    ]
+    if missing:
+        raise NotPermitted(f"this process needs {' and '.join(missing)}: run it as root")
 
 
 async def capabilities(_: Subject) -> Sequence[Finding]:

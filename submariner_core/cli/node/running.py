@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 
-from submariner_core.api.errors import SubmarinerError
+from submariner_core.api.errors import ConfigError, SubmarinerError
 from submariner_core.config import Settings
 from submariner_core.engine.control import SOCKET
 from submariner_core.engine.identity import HostLock
@@ -70,6 +70,8 @@ async def _acquired(lock: HostLock) -> bool:
             await lock.wait()
     except TimeoutError:
         return False
+    except OSError as error:
+        raise ConfigError(f"state_dir: {error.filename}: {error.strerror}; run as root") from error
     return True
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from submariner_core.api.errors import StoreError
 from submariner_core.api.naming import sanitise
 from submariner_core.api.transport import Kind, Ref
+from submariner_core.cli.checks.privileges import NET_ADMIN, demand
 from submariner_core.cli.node.removal import Remover
 from submariner_core.cli.stores import read_store
 from submariner_core.config import Settings
@@ -101,7 +102,11 @@ class Uninstall:
 
 @contextlib.asynccontextmanager
 async def uninstalling(loaded: Loaded) -> AsyncIterator[Uninstall]:
-    """An :class:`Uninstall` with what it needs, released at the end."""
+    """An :class:`Uninstall` with what it needs, released at the end.
+
+    Raises :class:`NotPermitted` where nothing could be removed but records.
+    """
+    demand(NET_ADMIN)
     async with Kernel() as kernel:
         work = Uninstall(loaded, kernel)
         try:

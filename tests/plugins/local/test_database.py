@@ -28,7 +28,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
     """Two connections to one file: for records and for leases, each with one look behind it."""
     both = Database(tmp_path / "s.db", 2), Database(tmp_path / "s.db", 2, LEASE_COUNTER)
     for database in both:
-        await database.read(lambda connection: connection.total_changes)
+        await database.write(lambda connection: connection.total_changes)
         await database.changed(database.mark, soon(0.2))
     yield both
     for database in both:

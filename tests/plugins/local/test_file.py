@@ -16,7 +16,7 @@ from submariner_local.sqlite.store import FileLeaseStore, FileTransport
 
 from submariner_core.api.errors import StoreError, StoreUnavailable
 from submariner_core.api.lease import LeaseRecord
-from submariner_core.api.transport import Deleted, Event, Kind, Record, Ref, Snapshot
+from submariner_core.api.transport import Deleted, Event, Kind, Put, Record, Ref, Snapshot
 
 AnyTransport = FileTransport | HttpTransport
 AnyLeaseStore = FileLeaseStore | HttpLeaseStore
@@ -93,6 +93,25 @@ async def test_a_page_overwritten_under_a_running_store_is_an_error_and_heals_wh
     path.unlink()
     assert await names(transport) == set()
     await transport.put(record(name="a"), None)
+
+
+async def test_looking_makes_no_file_and_the_first_write_does(
+    tmp_path: Path,
+    transport_to: Open,
+    lease_in: Callable[..., AnyLeaseStore],
+    record: Build,
+    following: Following,
+) -> None:
+    options = LocalOptions(path=tmp_path / "store.db")
+    reader = transport_to(options)
+    async with aclosing(reader.watch(tuple(Kind))) as events:
+        assert await following(events) == Snapshot(())
+        assert await lease_in(options).read() is None
+        assert await names(transport_to(options)) == set()
+        assert list(tmp_path.iterdir()) == []
+        await transport_to(options).put(record(name="a"), None)
+        assert isinstance(await following(events), Put)
+    assert await lease_in(options).swap(None, LeaseRecord("x", 1, 3.0)) is not None
 
 
 async def test_a_folder_that_is_missing_is_waited_for(

@@ -39,7 +39,7 @@ async def serve(
         shutdown_timeout=_LAST_ANSWERS,
     )
     try:
-        await leases_in.read(lambda connection: leases.read(connection, ""))
+        await leases_in.write(lambda connection: leases.read(connection, ""))  # makes the file
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()

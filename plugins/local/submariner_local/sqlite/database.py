@@ -16,6 +16,7 @@ from submariner_local.sqlite.thread import SerialThread
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
+READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
 _GRACE = 0.5
 """Seconds that a call may last beyond the wait for other processes' locks."""
 
@@ -24,9 +25,10 @@ class Database:
     """One connection, used in one thread only.
 
     ``counter`` is the query whose result changes with what :meth:`changed` is to tell.
-    Nothing is touched before the first call, and a file that went away or was replaced is opened
-    anew. Every failure is a :class:`StoreError`; after a :class:`StoreUnavailable` a write may
-    still have happened only if the message says "no answer".
+    Nothing is touched before the first call, the first write makes a file that is not there, and
+    one that went away or was replaced is opened anew. Every failure is a :class:`StoreError`;
+    after a :class:`StoreUnavailable` a write may still have happened only if the message says
+    "no answer".
     """
 
     def __init__(self, path: Path, timeout: float, counter: str = schema.RECORD_COUNTER) -> None:
@@ -46,11 +48,11 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """``work`` on one consistent state of the file."""
-        return await self._call(lambda: self._transaction("BEGIN", work))
+        return await self._call(lambda: self._transaction(READ, work))
 
     async def write(self, work: Work[T]) -> T:
         """``work`` in one write transaction: all of it is on disk on return, or none of it."""
-        return await self._call(lambda: self._transaction("BEGIN IMMEDIATE", work))
+        return await self._call(lambda: self._transaction(WRITE, work))
 
     async def changed(self, mark: int, ends: float | None) -> bool:
         """Wait until something changed since :attr:`mark` was ``mark``; False once it is ``ends``.
@@ -95,7 +97,7 @@ class Database:
 
     def _transaction(self, begin: str, work: Work[T]) -> T:
         try:
-            connection = self._open()
+            connection = self._open(makes=begin != READ)
             with schema.transaction(connection, begin):
                 result = work(connection)
         except sqlite3.Error as error:
@@ -108,14 +110,20 @@ class Database:
             raise StoreError(f"{self.path}: holds what no store wrote: {error}") from error
         return result
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._file != self._file_now():
+    def _open(self, *, makes: bool) -> sqlite3.Connection:
+        """The connection to the file; a reader of a file that is not there reads nothing."""
+        now = self._file_now()
+        if self._connection is not None and (self._file != now or (makes and now is None)):
             self._drop()
         if self._connection is None:
             if self.path.is_dir():
                 raise StoreError(f"{self.path}: a folder; the store needs the name of a file")
-            self._connection = schema.connect(self.path, self._timeout)
-            self._file = self._file_now()
+            if now is None and not makes and self.path.parent.is_dir():
+                self._connection = schema.nothing(self.path)
+            else:
+                self._connection = schema.connect(self.path, self._timeout)
+                now = self._file_now()
+            self._file = now
         return self._connection
 
     def _drop(self) -> None:

@@ -11,6 +11,7 @@ from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
 from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 from submariner_local.encoding import encode
+from submariner_local.sqlite.schema import NOWHERE
 
 TOMBSTONES = 1000
 """How many deletions are remembered; a watcher that missed more gets a Snapshot."""
@@ -61,9 +62,10 @@ def changes(
 ) -> tuple[Position, tuple[Event, ...]]:
     """What happened to these kinds since a position, oldest first, and the new position.
 
-    A Snapshot where there is no telling: at first, in another file, or when deletions since then
-    are forgotten. Several changes of one record since then are told as its last one, so a slow
-    watcher never falls behind; a deletion is told even if the record was made again.
+    The first file at a path continues from none. A Snapshot where there is no telling: at first,
+    in another file, or when deletions since then are forgotten. Several changes of one record
+    since then are told as its last one, so a slow watcher never falls behind; a deletion is told
+    even if the record was made again.
     """
     incarnation, revision, compacted = connection.execute(
         "SELECT incarnation, revision, compacted FROM store"
@@ -72,7 +74,7 @@ def changes(
     wanted = json.dumps(sorted(kind.value for kind in kinds))
     if (
         since is None
-        or since.incarnation != incarnation
+        or since.incarnation not in {incarnation, NOWHERE}
         or not compacted <= since.revision <= revision
     ):
         rows = connection.execute(

@@ -13,6 +13,8 @@ from submariner_core.api.errors import StoreError
 
 APPLICATION_ID = 0x53424D52
 """``SBMR``: tells our files from anyone else's SQLite files."""
+NOWHERE = ""
+"""The incarnation of no file: what follows it is the first content, whatever the file."""
 VERSION = 1
 """Raised with every change of the tables that an older program could not work with."""
 
@@ -72,11 +74,22 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
             ready = _is_ready(connection, path)
         if not ready:
             with transaction(connection, "BEGIN IMMEDIATE"):
-                _create(connection, path)
+                _create(connection, path, secrets.token_hex(8))
         _journal(connection, path, time.monotonic() + timeout)
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def nothing(path: Path) -> sqlite3.Connection:
+    """A store in memory with nothing in it: for readers, while there is no file at ``path``.
+
+    Looking makes no file: where nobody writes, none belongs.
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with transaction(connection, "BEGIN"):
+        _create(connection, path, NOWHERE)
     return connection
 
 
@@ -132,11 +145,11 @@ def _journal(connection: sqlite3.Connection, path: Path, deadline: float) -> Non
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _create(connection: sqlite3.Connection, path: Path) -> None:
+def _create(connection: sqlite3.Connection, path: Path, incarnation: str) -> None:
     """Make the tables, unless another process made them first."""
     if not _is_ready(connection, path):
         for table in _TABLES:
             connection.execute(table)
-        connection.execute("INSERT INTO store VALUES (1, ?, 0, 0, 0)", (secrets.token_hex(8),))
+        connection.execute("INSERT INTO store VALUES (1, ?, 0, 0, 0)", (incarnation,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")

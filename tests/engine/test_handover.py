@@ -1,0 +1,29 @@
+"""``submariner gateway hand-over``, where it cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from submariner_core.engine.control import ControlError
+from tests.engine.pair import pair
+from tests.engine.site import EastSite, settled, until
+
+pytestmark = pytest.mark.netns
+
+
+async def test_a_gateway_that_cannot_take_over_is_named_and_so_are_those_that_can(
+    site: EastSite,
+) -> None:
+    async with pair(site) as (_, first, two, _):
+        await until(lambda: two.says.status.ready)
+        words = rf"^gateway 'else' is not ready to take over; ready: {two.name}$"
+        with pytest.raises(ControlError, match=words):
+            await first._hand_over.on_command({"to": "else"})
+
+
+async def test_the_only_gateway_has_nobody_to_hand_over_to(site: EastSite) -> None:
+    async with site.node(1).running() as only:
+        await settled(only)
+        await until(lambda: only._elector.leadership.active)
+        with pytest.raises(ControlError, match=r"^no gateway is ready to take over; ready: none$"):
+            await only._hand_over.on_command({})
