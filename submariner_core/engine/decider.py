@@ -189,7 +189,9 @@ class Decider:
             case Connected():
                 return states.connected(state, event.driver, event.cable, event.path)
             case ConnectFailed():
-                log.warning("connect-failed", cable=event.cable.name, reason=event.reason)
+                held = state.held.get((event.driver, event.cable.name))
+                if held is None or held.error != event.reason:  # once, not at each try
+                    log.warning("connect-failed", cable=event.cable.name, reason=event.reason)
                 return states.connect_failed(state, event.driver, event.cable, event.reason, now)
             case Disconnected():
                 return states.disconnected(state, event.driver, event.name, event.reason, now)

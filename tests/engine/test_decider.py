@@ -22,6 +22,7 @@ from submariner_core.engine import decider as room
 from submariner_core.engine.decider import Decider, Sinks
 from submariner_core.engine.events import (
     Connected,
+    ConnectFailed,
     Disconnected,
     Event,
     Led,
@@ -138,6 +139,18 @@ async def test_what_a_store_tells_is_connected_and_observers_hear_of_it() -> Non
         ("submariner_endpoint_updated", (changed, WEST)),
         ("submariner_endpoint_removed", (changed,)),
     ]
+
+
+async def test_a_cable_that_cannot_be_made_is_told_once_and_again_for_another_reason() -> None:
+    desk = Desk()
+    async with desk.open():
+        await desk.told(snapshot(stored(WEST)))
+        (held,) = desk.decider.state.held.values()
+        assert held.cable is not None
+        with structlog.testing.capture_logs() as logs:
+            for reason in ("no route", "no route", "no device", "no device"):
+                await desk.told(ConnectFailed(held.driver, held.cable, reason))
+    assert [one["reason"] for one in logs] == ["no route", "no device"]
 
 
 async def test_an_observer_that_raises_changes_nothing() -> None:
