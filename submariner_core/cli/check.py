@@ -12,10 +12,15 @@ from submariner_core.cli.plugins import COLUMNS, rows
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.argument(
+    "config", type=click.Path(path_type=Path), required=False, envvar="SUBMARINER_CONFIG"
+)
 @output_option
 def check(config: Path | None, output: str) -> None:
-    """Judge CONFIG and the plugins it names; without CONFIG, upstream's environment variables.
+    """Judge CONFIG and the plugins it names.
+
+    Without CONFIG, the file that SUBMARINER_CONFIG names; without that, upstream's environment
+    variables.
 
     Settings, plugins, their API versions, their options and their UDP ports are judged; no
     connection, device or file is opened. The exit code is 1 if anything is wrong.

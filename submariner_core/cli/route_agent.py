@@ -8,15 +8,11 @@ from pathlib import Path
 
 import click
 
+from submariner_core.cli.settings_option import config_option
+
 
 @click.command("route-agent")
-@click.option(
-    "--config",
-    "config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="SUBMARINER_CONFIG",
-    help="The YAML file; without it, upstream's environment variables are used.",
-)
+@config_option
 def route_agent(config: Path | None) -> None:
     """Run this node's route agent until SIGTERM or SIGINT; the data path stays when it exits."""
     from submariner_core.api.info import Role

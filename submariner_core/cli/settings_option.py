@@ -17,5 +17,6 @@ def config_option(function: Function) -> Function:
         "--config",
         type=click.Path(dir_okay=False, path_type=Path),
         envvar="SUBMARINER_CONFIG",
+        show_envvar=True,
         help="The YAML file; without it, upstream's environment variables are used.",
     )(function)

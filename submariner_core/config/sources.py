@@ -32,7 +32,10 @@ def load_document(path: Path | None, environ: Mapping[str, str]) -> Document:
     if path is None:
         document = read_environment(environ, None)
         if "cluster_id" not in document.data:
-            raise ConfigError("no settings: give --config FILE, or set SUBMARINER_CLUSTERID")
+            raise ConfigError(
+                "no settings: give a file (--config FILE, check FILE, or SUBMARINER_CONFIG), "
+                "or set SUBMARINER_CLUSTERID"
+            )
         return document
     file = read_yaml(path)
     return file.over(read_environment(environ, file.data.get("plugins")))

@@ -164,9 +164,9 @@ def test_a_wrong_variable_is_named(name: str, text: str, message: str) -> None:
 
 
 def test_nothing_at_all_says_what_to_give() -> None:
-    assert (
-        refusal({"NODE_NAME": "x"})
-        == "no settings: give --config FILE, or set SUBMARINER_CLUSTERID"
+    assert refusal({"NODE_NAME": "x"}) == (
+        "no settings: give a file (--config FILE, check FILE, or SUBMARINER_CONFIG), "
+        "or set SUBMARINER_CLUSTERID"
     )
 
 
