@@ -42,17 +42,25 @@ def installed_plugins() -> tuple[PluginReport, ...]:
     """Everything installed, each imported and judged by itself; a broken one says why."""
     catalogue = Catalogue()
     return tuple(
-        _judge(catalogue, origin) for group in GROUPS for origin in catalogue.origins(group)
+        _judge(catalogue, origin, part)
+        for group in GROUPS
+        for part in _parts(group)
+        for origin in catalogue.origins(group)
     )
 
 
-def _judge(catalogue: Catalogue, origin: Origin) -> PluginReport:
-    part = origin.group.removeprefix("submariner.")
+def _parts(group: str) -> tuple[str, ...]:
+    """What settings call the plugins of ``group``: a transport serves two of their parts."""
+    part = group.removeprefix("submariner.")
+    return ("datastore", part) if part == Role.BROKER.value else (part,)
+
+
+def _judge(catalogue: Catalogue, origin: Origin, part: str) -> PluginReport:
     try:
         _, module = catalogue.find(origin.group, origin.name)
         plugin = Registry().register(origin, module)
         if origin.group != COMMAND_GROUP:
-            plugin.check_provides(Role(part), origin.name)
+            plugin.check_provides(Role(origin.group.removeprefix("submariner.")), origin.name)
     except PluginError as error:
         return PluginReport(
             origin.name, part, origin.distribution, origin.version, problem=str(error)

@@ -68,6 +68,11 @@ def test_the_environment_can_be_checked_too(config: Path, run: Run) -> None:
     assert result.stderr.startswith("SUBMARINER_CLUSTERID: cluster_id: must match")
 
 
+def test_the_file_may_be_named_where_every_command_finds_it(config: Path, run: Run) -> None:
+    result = run("check", SUBMARINER_CONFIG=str(config))
+    assert result.stderr.endswith(f"{config}: cluster east, ok\n")
+
+
 def test_check_speaks_json(config: Path, run: Run) -> None:
     rows = json.loads(run("check", config, "-o", "json").stdout)
     assert rows[0]["capabilities"] == ["standby", "counters"]
@@ -77,7 +82,7 @@ def test_check_speaks_json(config: Path, run: Run) -> None:
 def test_plugins_lists_what_is_installed(config: Path, run: Run) -> None:
     rows = YAML(typ="safe").load(run("plugins", "-o", "yaml").stdout)
     ours = [row for row in rows if row["distribution"] == "submariner-fake"]
-    assert {row["role"] for row in ours} == set(PARTS)
+    assert {row["role"] for row in ours} == {*PARTS, "datastore"}
     assert all(row["problem"] == "" and row["api"] == "1.0" for row in ours)
 
 
