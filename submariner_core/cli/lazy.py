@@ -54,8 +54,11 @@ class LazyGroup(click.Group):
         from submariner_core.loading.distributions import install_hint
 
         if cmd_name in _plugin_commands():
+            from submariner_core.config.settings import Log
             from submariner_core.loading import load_command
+            from submariner_core.observe.logs import configure
 
+            configure(Log())  # a plugin's command logs to stderr, as the daemons do
             return load_command(cmd_name)
         hint = install_hint(PLUGIN_GROUP, cmd_name)
         if hint:

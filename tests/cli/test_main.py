@@ -75,6 +75,25 @@ def test_a_plugins_command_runs(site: Site, run: Run) -> None:
     assert run("extra").output == "extra speaks\n"
 
 
+def test_a_plugins_command_logs_as_a_daemon_does(site: Site, run: Run) -> None:
+    speaks = """
+import structlog
+log = structlog.get_logger("extra")
+
+@hookimpl
+def submariner_register_commands(cli):
+    @cli.command()
+    def extra():
+        log.debug("too-fine")
+        log.warning("store-failed", error="disk")
+"""
+    install(site, IDENTITY + speaks)
+    result = run("extra")
+    assert result.stdout == ""
+    assert "store-failed" in result.stderr
+    assert "too-fine" not in result.output
+
+
 def test_a_plugin_cannot_replace_another_command(site: Site, run: Run) -> None:
     install(site, COMMANDS)
     run("extra")

@@ -74,10 +74,10 @@ class StoreServer:
         except RecordMalformed as error:
             return _refusal(400, error)
         except StoreUnavailable as error:
-            log.warning("store_unavailable", error=str(error))
+            log.warning("store-unavailable", error=str(error))
             return _refusal(503, error)
         except StoreError as error:
-            log.warning("store_failed", error=str(error))
+            log.warning("store-failed", error=str(error))
             return _refusal(500, error)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             return _refusal(400, f"bad request: {error!r}")
@@ -144,14 +144,14 @@ class StoreServer:
                 try:
                     values = [line(value) for value in await watch.next(wire.HEARTBEAT_INTERVAL)]
                 except StoreError as error:
-                    log.warning("watch_ended", error=str(error))
+                    log.warning("watch-ended", error=str(error))
                     await response.write(_line({"type": "error", "message": str(error)}))
                     return response
                 async with asyncio.timeout(_STUCK):
                     for value in values or [{"type": "heartbeat"}]:
                         await response.write(_line(value))
         except (ConnectionError, TimeoutError):
-            log.debug("watcher_gone", peer=request.remote)
+            log.debug("watcher-gone", peer=request.remote)
             if request.transport is not None:
                 request.transport.abort()
             return response
