@@ -24,11 +24,13 @@ FORMATS = ("table", "wide", "json", "yaml")
 class Column:
     """A column of the table; ``wide`` ones are shown by ``-o wide`` only.
 
-    ``key`` is the row's; programs get every key of a row, whatever the columns.
+    ``key`` is the row's; programs get every key of a row, whatever the columns. A list is one
+    line with commas, or, for sentences, ``lines``: one below the other.
     """
 
     key: str
     wide: bool = False
+    lines: bool = False
 
     @property
     def title(self) -> str:
@@ -96,6 +98,12 @@ def cell(value: object) -> str:
             return str(other)
 
 
+def _shown(value: object, column: Column) -> str:
+    if column.lines and isinstance(value, list | tuple) and value:
+        return "\n".join(cell(inner) for inner in value)
+    return cell(value)
+
+
 def _table(rows: Iterable[Row], columns: Sequence[Column]) -> str:
     from rich.console import Console
     from rich.table import Table
@@ -105,8 +113,8 @@ def _table(rows: Iterable[Row], columns: Sequence[Column]) -> str:
     for column in columns:
         table.add_column(column.title, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell(row.get(column.key))) for column in columns))
-    # a pipe gets every row on one line, a terminal is folded to its width
+        table.add_row(*(Text(_shown(row.get(column.key), column)) for column in columns))
+    # a pipe gets every line whole, a terminal's is folded to its width
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100_000
     page = io.StringIO()
     Console(file=page, width=width, color_system=None).print(table)

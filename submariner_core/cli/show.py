@@ -18,8 +18,12 @@ from submariner_core.reconcile.stores import StoreView
 Build = Callable[[StoreView, str], Iterable[tables.Row]]
 
 
+_SENTENCES = ("transitions",)
+"""Columns whose entries have a line each."""
+
+
 def _columns(*keys: str, wide: tuple[str, ...] = ()) -> tuple[Column, ...]:
-    return (*(Column(key) for key in keys), *(Column(key, wide=True) for key in wide))
+    return tuple(Column(key, wide=key in wide, lines=key in _SENTENCES) for key in (*keys, *wide))
 
 
 _TABLES: dict[str, tuple[str, Build, tuple[Column, ...]]] = {

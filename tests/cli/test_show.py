@@ -125,6 +125,19 @@ def test_transitions_are_shown_wide(stores: Stores, run: Run) -> None:
     assert words not in narrow
 
 
+def test_each_transition_has_a_line(stores: Stores, run: Run) -> None:
+    moves = [
+        Transition(f"2026-01-0{day}T00:00:00Z", "leadership", "a", "b", day, "x", "")
+        for day in (1, 2)
+    ]
+    stores.put("datastore", leader(transitions=tuple(moves)))
+    lines = run("show", "gateways", "--config", stores.path, "-o", "wide").stdout.splitlines()
+    first, second = (line for line in lines if "leadership: a -> b" in line)
+    assert "east" in first
+    assert second.lstrip().startswith("2026-01-02")
+    assert first.index("2026-01-01") == second.index("2026-01-02")
+
+
 def test_connections_are_shown_of_every_gateway(show) -> None:
     (row,) = show("connections")
     assert row == {
