@@ -49,7 +49,7 @@ def hold(stores: Stores, record: LeaseRecord) -> None:
 
 def test_stores_say_how_much_they_hold(stores: Stores) -> None:
     (own,) = found(stores, checks.datastore)
-    assert own.detail == "answers; 1 clusters, 1 endpoints, 0 gateways, 0 route agents"
+    assert own.detail == "answers; 1 cluster, 1 endpoint, 0 gateways, 0 route agents"
     (central,) = found(stores, checks.broker)
     assert (central.verdict, central.detail[:19]) == (Verdict.OK, "answers; 2 clusters")
 

@@ -21,7 +21,8 @@ async def private_address(subject: Subject) -> Sequence[Finding]:
     try:
         address = await place.private_address(subject)
     except ConfigError as reason:
-        return [error(check, str(reason), "add a default route, or set private_ip:")]
+        why, _, remedy = str(reason).partition("; ")
+        return [error(check, why, f"{remedy}, or add a default route")]
     device = await place.underlay(subject)
     if device is None:
         remedy = "set private_ip: to an address of this node"

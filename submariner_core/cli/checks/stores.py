@@ -65,12 +65,13 @@ def _refused(check: str, view: StoreView) -> Sequence[Finding]:
 def summary(view: StoreView) -> str:
     """How many objects of each kind."""
     counts = (
-        (len(view.clusters()), "clusters"),
-        (len(view.endpoints()), "endpoints"),
-        (len(view.gateways()), "gateways"),
-        (len(view.route_agents()), "route agents"),
+        (len(view.clusters()), "cluster"),
+        (len(view.endpoints()), "endpoint"),
+        (len(view.gateways()), "gateway"),
+        (len(view.route_agents()), "route agent"),
     )
-    return "answers; " + ", ".join(f"{count} {noun}" for count, noun in counts)
+    words = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    return "answers; " + ", ".join(words)
 
 
 async def _judge(store: LeaseStore) -> Finding:

@@ -32,6 +32,7 @@ async def test_without_a_default_route_the_remedy_is_a_setting(
     (found,) = await addresses.private_address(Subject(kernel))
     assert found.verdict is ERROR
     assert "private_ip:" in found.remedy
+    assert "private_ip:" not in found.detail.removeprefix("private_ip: ")  # said once
 
 
 async def test_an_address_of_another_node_is_an_error(kernel: Kernel) -> None:
