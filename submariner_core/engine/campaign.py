@@ -11,6 +11,7 @@ import structlog
 from submariner_core.api.errors import StoreError
 from submariner_core.api.lease import LeaseRecord, LeaseStore
 from submariner_core.daemon.clock import Clock, boot_clock
+from submariner_core.daemon.complaint import Complaint
 from submariner_core.reconcile.election import step
 from submariner_core.reconcile.election_actions import (
     Action,
@@ -69,6 +70,8 @@ class Elector:
         self._on_change = on_change
         self._state = Campaign(identity, timings, reclaims=reclaims)
         self._leadership = Leadership()
+        self._away = Complaint(log, "lease-store-failed", "lease-store-back")
+        self._deaf = Complaint(log, "lease-watch-lost", "lease-watch-back")
         self._events: deque[Event] = deque()
         self._feeding = False
         self._requests: asyncio.Queue[Request] = asyncio.Queue()
@@ -226,31 +229,37 @@ class Elector:
         """The one event that answers this request."""
         try:
             async with asyncio.timeout(request.timeout):
-                if isinstance(request, Read):
-                    return ReadDone(await self._store.read(), self._clock())
-                stored = await self._store.swap(request.expected, request.new)
-                at = self._clock()
-                return SwapLost(at) if stored is None else SwapWon(stored, at)
+                answer = await self._answer(request)
         except TimeoutError:
-            reason, slow = f"no answer within {request.timeout:g} s", True
+            self._away.about(f"no answer within {request.timeout:g} s")
+            return StoreFailed(slow=True)
         except (StoreError, OSError) as error:
-            reason, slow = str(error), False
-        except Exception as error:
-            log.exception("lease-store-misbehaved")
-            reason, slow = repr(error), False
-        log.warning("lease-store-failed", request=type(request).__name__.lower(), reason=reason)
-        return StoreFailed(slow)
+            self._away.about(str(error))
+            return StoreFailed(slow=False)
+        except Exception as error:  # noqa: BLE001 - no plugin ends the campaign
+            self._away.about(repr(error), error)
+            return StoreFailed(slow=False)
+        self._away.settled()
+        return answer
+
+    async def _answer(self, request: Request) -> Event:
+        if isinstance(request, Read):
+            return ReadDone(await self._store.read(), self._clock())
+        stored = await self._store.swap(request.expected, request.new)
+        at = self._clock()
+        return SwapLost(at) if stored is None else SwapWon(stored, at)
 
     async def _watch(self) -> None:
         while True:
             started = self._clock()
             try:
                 async for record in self._store.watch():
+                    self._deaf.settled()
                     self._feed(Watched(record, self._clock()))
             except (StoreError, OSError, TimeoutError) as error:
-                log.warning("lease-watch-lost", reason=str(error))
-            except Exception:
-                log.exception("lease-store-misbehaved")
+                self._deaf.about(str(error))
+            except Exception as error:  # noqa: BLE001 - no plugin ends the campaign
+                self._deaf.about(repr(error), error)
             rest = started + self._state.timings.retry_period - self._clock()
             if rest > 0:
                 await asyncio.sleep(rest)

@@ -11,6 +11,7 @@ from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
 from submariner_core.api.naming import CLUSTER_ID_LABEL
 from submariner_core.api.transport import Fence, Transport
 from submariner_core.daemon.clock import Clock, boot_clock
+from submariner_core.daemon.complaint import Complaint
 from submariner_core.reconcile.sync import PutRecord, Write
 
 WRITE_TIMEOUT = 5.0
@@ -51,6 +52,7 @@ class Writer:
         self._epoch = 0
         self._done_at: float | None = None
         self._news = asyncio.Event()
+        self._failing = Complaint(log, "write-failed", "store-answers", store=name)
         self.refused = 0
         """Writes that the store refused because another gateway leads."""
 
@@ -73,24 +75,25 @@ class Writer:
             except TimeoutError:
                 pass
             self._news.clear()
-            writes, failure, pause = self._todo, "", None
+            writes, failed, pause = self._todo, True, None
             try:
                 if not await self._write(writes, Fence(self._cluster_id, self._epoch)):
                     pause = PAUSED
+                failed = False
             except StaleEpoch as error:
                 self.refused += 1
                 log.warning("write-refused", store=self._name, reason=str(error))
                 self._stale(error.stored)
+                failed = False
             except (StoreError, OSError, TimeoutError) as error:
-                failure = str(error) or f"no answer within {WRITE_TIMEOUT:.0f} s"
-            except Exception as error:
-                log.exception("transport-bug", store=self._name)
-                failure = f"{type(error).__name__}: {error}"
-            if failure:
-                log.warning("write-failed", store=self._name, reason=failure, retry_in=wait)
+                self._failing.about(str(error) or f"no answer within {WRITE_TIMEOUT:.0f} s")
+            except Exception as error:  # noqa: BLE001 - no plugin ends the writing
+                self._failing.about(f"{type(error).__name__}: {error}", error)
+            if failed:
                 pause, wait = wait, min(wait * 2, BACKOFF[1])
             elif pause is None:
                 wait = BACKOFF[0]
+                self._failing.settled()
                 if self._todo is writes:
                     self._done_at = self._clock()
 

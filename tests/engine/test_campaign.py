@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.reconcile.election_state import Leadership
@@ -155,12 +156,18 @@ async def test_a_store_that_is_away_at_the_start_is_asked_until_it_is_there() ->
     lease = MemoryLease()
     a = candidate(lease, "a")
     lease.go_away()
-    async with running(a):
-        await asyncio.sleep(60)
-        assert a.said == []
-        lease.come_back()
-        await asyncio.sleep(0.6)
-        assert a.elector.may_write()
+    with capture_logs() as logs:
+        async with running(a):
+            await asyncio.sleep(60)
+            assert a.said == []
+            lease.come_back()
+            await asyncio.sleep(0.6)
+            assert a.elector.may_write()
+    told = [one["event"] for one in logs if one["event"].startswith("lease-")]
+    beginning, end = told[:2], told[2:]
+    assert set(beginning) == {"lease-store-failed", "lease-watch-lost"}
+    assert set(end) == {"lease-store-back", "lease-watch-back"}
+    assert len(told) == 4, "said once, however often it is tried"
 
 
 @pytest.mark.parametrize("latency", [0.4, 0.9, 1.2])

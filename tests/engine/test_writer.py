@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from submariner_core.api.codec import encode
 from submariner_core.api.errors import StoreError
@@ -129,7 +130,9 @@ async def test_a_store_that_is_away_is_tried_again_with_growing_pauses() -> None
     desk = Desk()
     desk.transport.store.go_away()
     later(2.0, desk.transport.store.come_back)
-    await desk.during(offer(put()), seconds=10)
+    with capture_logs() as logs:
+        await desk.during(offer(put()), seconds=10)
+    assert [one["event"] for one in logs] == ["write-failed", "put", "store-answers"]
     times = [at for at, _ in desk.transport.calls]
     pauses = [b - a for a, b in itertools.pairwise(times)]
     assert pauses == sorted(pauses)
