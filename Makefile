@@ -1,12 +1,12 @@
 # Thin names for commands that stand on their own.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint kernel clean
 
 help: ## these names
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: ## system packages and .venv
-	@.ci/setup
+	@.ci/setup $(if $(FULL),--full)
 
 demo: setup ## two clusters on this machine, a failover, a summary: make demo ARGS="--clusters 3 --keep"
 	@.venv/bin/submariner demo $(ARGS)
@@ -16,6 +16,10 @@ test: setup ## linters and all tests; FULL=1 skips nothing
 
 lint: setup ## ruff, mypy, import-linter, deptry, file lengths
 	@.ci/lint
+
+kernel: ## a kernel with WireGuard and ESP to test under, 7 minutes once: .ci/kernel/run COMMAND
+	@.ci/setup --full
+	@.ci/kernel/build
 
 clean: ## remove what setup and the tests made here
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import functools
 import itertools
 import os
 import shutil
@@ -39,6 +40,33 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if skipped := len(reporter.stats.get("skipped", ())):
         reporter.write_line(f"{skipped} skipped, and --full skips nothing", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked ``kernel`` is skipped where the kernel has less; says how to run it."""
+    if item.get_closest_marker("kernel") is not None and (missing := _kernel_lacks()):
+        pytest.skip(
+            f"this kernel has no {missing}: make kernel, then "
+            f".ci/kernel/run -- {sys.executable} -m pytest -m kernel"
+        )
+
+
+@functools.cache
+def _kernel_lacks() -> str:
+    esp = (
+        "state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 1 mode tunnel aead rfc4106(gcm(aes))"
+    )
+    probes = {
+        "WireGuard": "link add probe type wireguard",
+        "ESP": f"xfrm {esp} 0x{'00' * 20} 128",
+    }
+    return " and no ".join(
+        name
+        for name, words in probes.items()
+        if subprocess.run(
+            ["unshare", "--net", "ip", *words.split()], check=False, capture_output=True
+        ).returncode
+    )
 
 
 def pytest_sessionstart() -> None:
