@@ -1,9 +1,13 @@
-"""The one JSON text of a value: equal values give equal texts."""
+"""The one JSON text of a value, equal values giving equal texts; and back."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+DEEPEST = 100
+"""Levels of nesting that a stored object may have: any reader can take it, whatever its stack."""
 
 
 def encode(value: object) -> str:
@@ -17,6 +21,42 @@ def encode(value: object) -> str:
         )
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
+
+
+def encode_object(value: Mapping[str, object]) -> str:
+    """As :func:`encode`, for what is stored; ``ValueError`` also for too much nesting."""
+    text = encode(value)
+    if _is_deep(value):
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
+    return text
+
+
+def decode_object(text: str) -> dict[str, Any]:
+    """What :func:`encode_object` made into text. Raises ``ValueError`` for anything else."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested without end") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"an object, not {type(value).__name__}")  # noqa: TRY004 - from outside
+    if _is_deep(value):
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _plain(value: object) -> object:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from submariner_local.http.store import HttpLeaseStore, HttpTransport
@@ -14,9 +15,11 @@ from submariner_local.options import LocalOptions
 from submariner_local.sqlite import records, schema
 from submariner_local.sqlite.store import FileLeaseStore, FileTransport
 
-from submariner_core.api.errors import StoreError, StoreUnavailable
+from submariner_core.api.codec import decode, encode
+from submariner_core.api.errors import RecordMalformed, StoreError, StoreUnavailable
 from submariner_core.api.lease import LeaseRecord
-from submariner_core.api.transport import Deleted, Event, Kind, Put, Record, Ref, Snapshot
+from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
+from tests.reconcile.objects import stored_cluster
 
 AnyTransport = FileTransport | HttpTransport
 AnyLeaseStore = FileLeaseStore | HttpLeaseStore
@@ -112,6 +115,59 @@ async def test_looking_makes_no_file_and_the_first_write_does(
         await transport_to(options).put(record(name="a"), None)
         assert isinstance(await following(events), Put)
     assert await lease_in(options).swap(None, LeaseRecord("x", 1, 3.0)) is not None
+
+
+SPOILT = (
+    ("body", "{not json"),
+    ("body", "[1]"),
+    ("body", '{"spec":' + "[" * 950 + "]" * 950 + "}"),
+    ("body", "[" * 100_000),
+    ("labels", "[]"),
+    ("labels", ""),
+    ("annotations", "null"),
+    ("name", ""),
+)
+
+
+@pytest.mark.parametrize(("column", "text"), SPOILT, ids=range(len(SPOILT)))
+async def test_a_row_that_somebody_spoilt_is_refused_and_all_others_are_read(
+    server: Any,
+    transport_to: Open,
+    record: Build,
+    following: Following,
+    column: str,
+    text: str,
+) -> None:
+    path, fence = server.database, Fence("east", 3)
+    writer, far = transport_to(LocalOptions(path=path)), transport_to(server.options())
+    good, bad = encode(stored_cluster("east", 1)), record(name="bad")
+    await writer.put(good, None)
+    await writer.put(bad, fence)
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE records SET {column} = ? WHERE name = 'bad'", (text,))
+    connection.commit()
+    connection.close()
+    for reader in (transport_to(LocalOptions(path=path)), far):
+        async with aclosing(reader.watch(tuple(Kind))) as events:
+            told = await following(events)
+        assert isinstance(told, Snapshot)
+        assert decode(told.records[0]).meta.name == "east"
+        with pytest.raises(RecordMalformed):
+            decode(told.records[1])
+    await far.put(bad, fence)
+    assert "bad" in await names(far)
+
+
+async def test_an_object_nested_too_deep_for_some_reader_is_not_stored(
+    place: LocalOptions, transport_to: Open, record: Build
+) -> None:
+    deep: list[object] = []
+    for _ in range(200):
+        deep = [deep]
+    transport = transport_to(place)
+    with pytest.raises(StoreError, match="nested deeper than 100 levels"):
+        await transport.put(record(name="deep", field=deep), None)
+    assert await names(transport) == set()
 
 
 async def test_a_folder_that_is_missing_is_waited_for(

@@ -33,8 +33,8 @@ def ref_json(ref: Ref) -> dict[str, Any]:
 def parse_ref(value: Json) -> Ref:
     """The ref of :func:`ref_json`."""
     name = value["name"]
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"a record's name, not {name!r}")
+    if not isinstance(name, str):
+        raise TypeError(f"a record's name, not {name!r}")
     return Ref(Kind(value["kind"]), name)
 
 

@@ -6,15 +6,19 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
 from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
-from submariner_local.encoding import encode
+from submariner_local.encoding import decode_object, encode_object
 from submariner_local.sqlite.schema import NOWHERE
 
 TOMBSTONES = 1000
 """How many deletions are remembered; a watcher that missed more gets a Snapshot."""
+
+UNREADABLE = "unreadable"
+"""The only key of what could not be read: no kind of object, and no text as labels are."""
 
 _COLUMNS = "kind, name, body, labels, annotations, created"
 
@@ -30,6 +34,8 @@ class Position:
 def put(connection: sqlite3.Connection, record: Record, fence: Fence | None) -> None:
     """Create or replace ``record``; see :meth:`Transport.put`."""
     ref = record.ref
+    if not ref.name:
+        raise RecordMalformed(ref, "name", "must not be empty")
     new = tuple(_json(ref, field, getattr(record, field)) for field in _JSON_FIELDS)
     _check_fence(connection, ref, fence)
     stored = connection.execute(
@@ -133,13 +139,13 @@ def _check_fence(connection: sqlite3.Connection, ref: Ref, fence: Fence | None) 
 
 def _origin(labels: str) -> str | None:
     """The cluster a record was copied from; ``None`` where it was made."""
-    origin = json.loads(labels).get(CLUSTER_ID_LABEL)
+    origin = _object(labels).get(CLUSTER_ID_LABEL)
     return None if origin is None else str(origin)
 
 
 def _epoch(annotations: str) -> int:
     """The epoch among these annotations; -1 where there is none, as with an upstream peer's."""
-    text = str(json.loads(annotations).get(EPOCH_ANNOTATION, ""))
+    text = str(_object(annotations).get(EPOCH_ANNOTATION, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
 
 
@@ -164,7 +170,7 @@ _JSON_FIELDS = ("body", "labels", "annotations")
 
 def _json(ref: Ref, field: str, value: Mapping[str, object]) -> str:
     try:
-        return encode(value)
+        return encode_object(value)
     except ValueError as error:
         raise RecordMalformed(ref, field, str(error)) from None
 
@@ -174,8 +180,19 @@ def _record(
 ) -> Record:
     return Record(
         ref=Ref(Kind(kind), name),
-        body=json.loads(body),
-        labels=json.loads(labels),
-        annotations=json.loads(annotations),
+        body=_object(body),
+        labels=_object(labels),
+        annotations=_object(annotations),
         created=created,
     )
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A stored object; in place of one that no store wrote, what every reader refuses by name.
+
+    One row that somebody spoilt must not keep all the others from everybody.
+    """
+    try:
+        return decode_object(text)
+    except ValueError as error:
+        return {UNREADABLE: [str(error)]}
