@@ -25,6 +25,7 @@ from pyroute2.netlink.nfnetlink.nfctsocket import (
     IPS_CONFIRMED,
     IPS_DST_NAT,
     IPS_SEEN_REPLY,
+    IPS_SRC_NAT,
     AsyncNFCTSocket,
     NFCTAttrTuple,
     nfct_msg,
@@ -53,11 +54,37 @@ async def answered(destinations: Iterable[IPv4Network]) -> tuple[Flow, ...]:
     """
     found: dict[Way, Flow] = {}
     for network in destinations:
-        for message in await _list(network):
+        for message in await _list(network, _WANTED):
             flow = _flow(message)
             if flow is not None and flow.forth.destination in network:
                 found[flow.forth] = flow
     return tuple(found.values())
+
+
+async def forget_masqueraded(
+    sources: Iterable[IPv4Network], destinations: Iterable[IPv4Network]
+) -> int:
+    """Forget every flow from ``sources`` to ``destinations`` whose source is translated.
+
+    A flow keeps the translation that its first packet met, as long as it lives; the next packet of
+    one that is forgotten meets the NAT rules as they are now. Returns how many there were.
+    """
+    own = tuple(sources)
+    forgotten = 0
+    for network in destinations:
+        for message in await _list(network, IPS_SRC_NAT):
+            source = message.get("CTA_TUPLE_ORIG", "CTA_TUPLE_IP", "CTA_IP_V4_SRC")
+            target = message.get("CTA_TUPLE_ORIG", "CTA_TUPLE_IP", "CTA_IP_V4_DST")
+            if IPv4Address(target) not in network or not any(
+                IPv4Address(source) in prefix for prefix in own
+            ):
+                continue
+            name = f"flow from {source} to {target}"
+            async with _open() as netlink:
+                forgotten += await _ask(
+                    netlink, "del", name, errno.ENOENT, {"tuple_orig": _first(message)}
+                )
+    return forgotten
 
 
 async def restore(flows: Iterable[Flow]) -> tuple[Flow, ...]:
@@ -76,8 +103,9 @@ async def restore(flows: Iterable[Flow]) -> tuple[Flow, ...]:
     return tuple(refused)
 
 
-async def _list(network: IPv4Network) -> Sequence[Message]:
-    request = nfct_msg.create_from(status=_WANTED, status_mask=_WANTED)  # filters since 5.15
+async def _list(network: IPv4Network, status: int) -> Sequence[Message]:
+    """The flows to ``network``, and maybe others, that have all bits of ``status``."""
+    request = nfct_msg.create_from(status=status, status_mask=status)  # filters since 5.15
     request["nfgen_family"] = socket.AF_INET
     octets = network.network_address.packed[: network.prefixlen // 8]
     with _trying(_NAME, "list"):
@@ -142,20 +170,20 @@ async def _create(netlink: AsyncNFCTSocket, flow: Flow) -> bool:
             ["CTA_PROTOINFO_TCP_FLAGS_REPLY", liberal],
         ]
         attributes["protoinfo"] = {"attrs": [["CTA_PROTOINFO_TCP", {"attrs": tcp}]]}
-    return await _ask(netlink, "add", flow, errno.EEXIST, attributes)
+    return await _ask(netlink, "add", f"tracked flow {flow}", errno.EEXIST, attributes)
 
 
 async def _forget(netlink: AsyncNFCTSocket, flow: Flow) -> bool:
     """False if there is no entry for the flow's first packet."""
     attributes = {"tuple_orig": _tuple(flow.protocol, flow.forth)}
-    return await _ask(netlink, "del", flow, errno.ENOENT, attributes)
+    return await _ask(netlink, "del", f"tracked flow {flow}", errno.ENOENT, attributes)
 
 
 async def _ask(
-    netlink: AsyncNFCTSocket, verb: str, flow: Flow, state: int, attributes: dict[str, Any]
+    netlink: AsyncNFCTSocket, verb: str, name: str, state: int, attributes: dict[str, Any]
 ) -> bool:
     """False if the kernel answers with the error ``state``, which is none here."""
-    with _trying(f"tracked flow {flow}", verb):
+    with _trying(name, verb):
         try:
             async with asyncio.timeout(TIMEOUT):
                 await netlink.entry(verb, **attributes)
@@ -173,6 +201,24 @@ def _tuple(protocol: int, way: Way) -> NFCTAttrTuple:
         proto=protocol,
         sport=way.source_port,
         dport=way.destination_port,
+    )
+
+
+def _first(message: Message) -> NFCTAttrTuple:
+    """The first packet of the flow that a message tells of, whatever its protocol."""
+
+    def part(name: str) -> Any:
+        return message.get("CTA_TUPLE_ORIG", "CTA_TUPLE_PROTO", f"CTA_PROTO_{name}")
+
+    return NFCTAttrTuple(
+        saddr=message.get("CTA_TUPLE_ORIG", "CTA_TUPLE_IP", "CTA_IP_V4_SRC"),
+        daddr=message.get("CTA_TUPLE_ORIG", "CTA_TUPLE_IP", "CTA_IP_V4_DST"),
+        proto=part("NUM"),
+        sport=part("SRC_PORT"),
+        dport=part("DST_PORT"),
+        icmp_id=part("ICMP_ID"),
+        icmp_type=part("ICMP_TYPE"),
+        icmp_code=part("ICMP_CODE"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import structlog
@@ -11,7 +12,8 @@ import structlog
 from submariner_core.api.errors import RouteError, SubmarinerError
 from submariner_core.api.naming import IPNetwork
 from submariner_core.api.route import NodePlan, NodeState, OverlayPeer, RouteDriver
-from submariner_core.kernel import Kernel, nft, sysctl
+from submariner_core.kernel import Kernel, conntrack, nft, sysctl
+from submariner_core.kernel.expressions import Object
 from submariner_kubeproxy import host_firewall, overlay, packet_filter, tuning
 from submariner_kubeproxy.node import NodeNetwork, find_cni, survey
 from submariner_kubeproxy.options import KubeProxyOptions
@@ -117,10 +119,7 @@ class KubeProxyDriver(RouteDriver):
             ("overlay", lambda: self._ensure_overlay(network, plan.node)),
             ("peers", lambda: self._know_peers(plan)),
             ("sysctls", lambda: self._tune(network)),
-            (
-                "packet filter",
-                lambda: nft.replace_table(packet_filter.FAMILY, packet_filter.TABLE, table),
-            ),
+            ("packet filter", lambda: _filter(plan, table)),
             ("accept rules", lambda: host_firewall.accept_first(self._options.mark)),
             ("steering", lambda: steer(self._kernel, wanted)),
         )
@@ -160,6 +159,22 @@ class KubeProxyDriver(RouteDriver):
                 f"node {peer.hostname}: {peer.address} differs from another node's address in "
                 "the first octet only; the overlay cannot tell them apart"
             )
+
+
+async def _filter(plan: NodePlan, table: Sequence[Object]) -> bool:
+    """Load the table. What was masqueraded on its way to a remote cluster is so no longer.
+
+    That are flows which began before the table knew the cluster: probes, for example, that would
+    keep a source address which no cable of the remote accepts.
+    """
+    changed = await nft.replace_table(packet_filter.FAMILY, packet_filter.TABLE, table)
+    if changed:
+        await conntrack.forget_masqueraded(_ipv4(plan.cluster_cidr), _ipv4(plan.remote_prefixes))
+    return changed
+
+
+def _ipv4(prefixes: Iterable[IPNetwork]) -> tuple[IPv4Network, ...]:
+    return tuple(prefix for prefix in prefixes if isinstance(prefix, IPv4Network))
 
 
 def _is_move(previous: NodePlan, plan: NodePlan) -> bool:
