@@ -154,6 +154,12 @@ class HealthCheck(_Model):
     misses: int = Field(default=3, ge=1)
 
 
+class NatDiscovery(_Model):
+    """How gateways find out how they reach each other; port 0 turns it off."""
+
+    port: int = Field(default=4490, ge=0, le=65535)
+
+
 class Metrics(_Model):
     """The HTTP endpoint of /metrics, /healthz and /readyz; port 0 turns it off."""
 
@@ -194,6 +200,7 @@ class Settings(_Model):
     private_ip: UnderlayAddress | None = None
     public_ip: str = ""
     nat_enabled: bool = False
+    nat_discovery: NatDiscovery = NatDiscovery()
     state_dir: Path = Path("/var/lib/submariner")
 
     lease: Lease = Lease()

@@ -18,6 +18,7 @@ from submariner_core.engine.events import (
     ConnectFailed,
     Cordoned,
     Disconnected,
+    Discovered,
     Event,
     Led,
     Observed,
@@ -38,6 +39,7 @@ from submariner_core.reconcile.cables import Step
 from submariner_core.reconcile.drivers import common_drivers
 from submariner_core.reconcile.gateways import Retired, gateway_list, retire
 from submariner_core.reconcile.health import Health
+from submariner_core.reconcile.nat_discovery import Peer
 from submariner_core.reconcile.paths import Verdict, verdict_of
 from submariner_core.reconcile.pin import settle_pin
 from submariner_core.reconcile.plan import Plan, plan
@@ -67,6 +69,8 @@ class Sinks:
     """Cluster, cable before, cable after, epoch, cause."""
     decided: Callable[[State, Plan, Sync], float | None]
     """Told last; may ask to decide again at a moment of the boot clock."""
+    peers: Callable[[Mapping[str, Peer]], None] = lambda _: None
+    """Whom NAT discovery looks for."""
 
 
 class Decider:
@@ -174,6 +178,8 @@ class Decider:
                 return settle_pin(replace(state, pin=node))
             case Cordoned(cordoned):
                 return replace(state, cordoned=cordoned)
+            case Discovered(ways, problem):
+                return replace(state, ways=ways, nat_problem=problem)
             case Opened():
                 # What the plugins said of a pair depends on what this side offers.
                 return replace(state, own=event.own, open_failures=event.failures, kept_drivers={})
@@ -238,6 +244,9 @@ class Decider:
             ids = nexthop_ids(decided.clusters)
             self._sinks.wish(Wish(decided.routing, decided.carriers, ids))
         self._sinks.targets(self._targets(decided))
+        asked = {name: self.state.asked.get(name, now) for name in decided.peers}
+        self.state = replace(self.state, asked=asked)
+        self._sinks.peers(decided.peers)
         self._sinks.writes(written, self.state.leadership.epoch)
         self._sinks.candidacy(
             not decided.reasons and not self.draining, self._order(now), self._highest_epoch()

@@ -10,6 +10,7 @@ from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.reconcile.cables import CableKey
 from submariner_core.reconcile.election_state import Leadership
+from submariner_core.reconcile.nat_discovery import Way
 
 
 class StoreName(enum.StrEnum):
@@ -107,6 +108,14 @@ class ProbeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovered:
+    """How remote gateways are reached, by cable name; ``problem``: why discovery cannot run."""
+
+    ways: Mapping[str, Way]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded:
     """The ``failover`` settings are now these."""
 
@@ -147,6 +156,7 @@ Event = (
     | Disconnected
     | Routed
     | ProbeChanged
+    | Discovered
     | Reloaded
     | Pinned
     | Cordoned

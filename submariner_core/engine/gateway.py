@@ -12,7 +12,7 @@ import structlog
 
 from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
-from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject
+from submariner_core.api.model import Connection, ConnectionStatus, Endpoint, GatewayObject
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Snapshot, Transport
 from submariner_core.config.settings import Settings
@@ -43,6 +43,7 @@ from submariner_core.engine.handover import HandOver
 from submariner_core.engine.identity import HostLock, lock_host, new_identity
 from submariner_core.engine.lanes import Lanes
 from submariner_core.engine.metrics import Figures, GatewayCollector
+from submariner_core.engine.nat_discovery import NatDiscovery
 from submariner_core.engine.opening import Opening, keep_observing
 from submariner_core.engine.pin import Pin
 from submariner_core.engine.router import Router
@@ -169,6 +170,7 @@ class Gateway:
             settings.failover.warm,
             capabilities,
             evidence=settings.failover.evidence,
+            discovers=settings.nat_discovery.port > 0,
         )
         state = State(site, broker=StoreView() if self._broker is not None else None)
         post = self._post
@@ -177,6 +179,13 @@ class Gateway:
         self._opening = Opening(settings, self._kernel, self._drivers, post, self._slot)
         self._publisher = Publisher(self._datastore, self._object, lasting, GATEWAY_PERIOD)
         check = settings.health_check
+        discovery = NatDiscovery(
+            settings.nat_discovery.port,
+            self._own_endpoint,
+            post,
+            boot_clock,
+            settings.state_dir / "nat-discovery.json",
+        )
         self._decider = Decider(
             state,
             self._loaded.hooks,
@@ -188,6 +197,7 @@ class Gateway:
                 candidacy=self._candidacy,
                 moved=self._diary.moved,
                 decided=self._decided,
+                peers=discovery.set_peers,
             ),
             self._prober.health,
             (check.interval, check.standby_interval),
@@ -216,6 +226,8 @@ class Gateway:
         ]
         if check.enabled:
             works.append(self._probe())
+        if settings.nat_discovery.port:
+            works.append(discovery.run())
         if self._broker is not None:
             works.append(self._watch(StoreName.BROKER, self._broker))
         return [group.create_task(work) for work in works]
@@ -247,6 +259,10 @@ class Gateway:
         """Open the drivers once the datastore has told which slots are taken."""
         await self._read_once.wait()
         await self._opening.run()
+
+    def _own_endpoint(self) -> Endpoint | None:
+        own = self._decider.state.own
+        return own.endpoint if own is not None else None
 
     def _slot(self, cable: str) -> int | None:
         """The number of this gateway, by its cable's name."""

@@ -10,6 +10,7 @@ from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.node import ipv4
 from submariner_core.kernel import Kernel
+from submariner_core.reconcile.nat_peers import PORT_KEY
 
 
 async def health_check_ip(cluster_cidr: Sequence[IPNetwork], kernel: Kernel) -> IPv4Address | None:
@@ -42,9 +43,12 @@ def own_endpoint(
 ) -> Endpoint:
     """The Endpoint of this gateway; ``advertised`` is the backend and its configuration.
 
-    Subnets are the service CIDRs first, then the cluster CIDRs: peers depend on the order.
+    Subnets are the service CIDRs first, then the cluster CIDRs: peers depend on the order. Who
+    asks at the port of NAT discovery is answered.
     """
     backend, backend_config = advertised
+    if settings.nat_discovery.port:
+        backend_config = {PORT_KEY: str(settings.nat_discovery.port), **backend_config}
     return Endpoint(
         cluster_id=settings.cluster_id,
         cable_name=cable_name(settings.cluster_id, private),

@@ -7,13 +7,13 @@ other's, whether it leads or not; leadership decides only which of them carries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from submariner_core.api.cable import Cable, Path
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry
-from submariner_core.api.naming import IPAddress
 from submariner_core.reconcile.drivers import NoCommonDriver, choose_driver, view_for
+from submariner_core.reconcile.nat_discovery import Way, assumed
 
 DEFAULT_PORT = 4500
 
@@ -26,7 +26,8 @@ class OwnSide:
     """What the plan must know of this gateway.
 
     ``place`` is this gateway's place in its cluster's list (0 leads), ``None`` when it is not in
-    it; ``leads`` says that the own cluster's Endpoint in use is this gateway's.
+    it; ``leads`` says that the own cluster's Endpoint in use is this gateway's. ``ways`` is what
+    NAT discovery found, by cable name.
     """
 
     endpoint: Endpoint
@@ -34,6 +35,7 @@ class OwnSide:
     leads: bool
     warm: int
     capabilities: Mapping[str, Capability]
+    ways: Mapping[str, Way] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +143,24 @@ def _leader_first(remote: EndpointObject) -> tuple[GatewayEntry, ...]:
 
 def _cable(own: OwnSide, entry: GatewayEntry, driver: str, ours: bool) -> Cable:
     remote = view_for(entry.endpoint, driver)
-    nat = remote.nat_enabled and remote.public_ip is not None
+    way = _way(own, remote, driver)
     return Cable(
         name=remote.cable_name,
         remote=remote,
         slot=entry.slot,
-        address=_address(remote, nat),
+        address=way.address(remote),
         port=_port(remote),
-        nat=nat,
+        nat=way.nat,
         probe_local=own.endpoint.health_check_ip,
         probe_remote=remote.health_check_ip,
         ours=ours,
     )
 
 
-def _address(remote: Endpoint, nat: bool) -> IPAddress:
-    return remote.public_ip if nat and remote.public_ip is not None else remote.private_ip
+def _way(own: OwnSide, remote: Endpoint, driver: str) -> Way:
+    if Capability.NAT not in own.capabilities.get(driver, Capability.NONE):
+        return Way(public=False, nat=False)
+    return own.ways.get(remote.cable_name) or assumed(remote)
 
 
 def _port(remote: Endpoint) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
@@ -13,12 +13,15 @@ from submariner_core.reconcile.admission import Admission, OwnNetwork, admit
 from submariner_core.reconcile.cables import (
     CableKey,
     CablePlan,
+    Connect,
     HeldCable,
     OwnSide,
     Step,
     plan_cables,
     steps,
 )
+from submariner_core.reconcile.nat_discovery import Peer
+from submariner_core.reconcile.nat_peers import peers, waits
 from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, reserved_addresses
 from submariner_core.reconcile.routing import ClusterRouting, ProbePath, Routing, routing
@@ -53,7 +56,8 @@ class Plan:
     """What the gateway should do now.
 
     ``wake_at`` is when (boot clock) to plan again though nothing may have happened. ``reasons``
-    say why the gateway is not ready to lead; none: it is.
+    say why the gateway is not ready to lead; none: it is. ``peers`` are whom NAT discovery looks
+    for, by cable name.
     """
 
     clusters: Mapping[str, ClusterPlan] = field(default_factory=dict)
@@ -64,6 +68,7 @@ class Plan:
     probes: Mapping[str, ProbePlan] = field(default_factory=dict)
     wake_at: float | None = None
     reasons: tuple[str, ...] = ()
+    peers: Mapping[str, Peer] = field(default_factory=dict)
 
 
 def plan(
@@ -97,10 +102,13 @@ def plan(
         )
         for cluster_id, remote in found.items()
     }
-    todo = _steps(state, clusters, now)
-    waits = [cable.retry_at for cable in state.held.values() if cable.retry_at > now]
+    sought = _sought(state, clusters)
+    unmet = waits(sought, state.ways, state.asked, now)
+    todo = _steps(state, clusters, now, unmet)
+    moments = [cable.retry_at for cable in state.held.values() if cable.retry_at > now]
     choices = [one.choice.wake_at for one in clusters.values()]
-    waits += [at for at in choices if at is not None]
+    moments += [at for at in choices if at is not None]
+    moments += unmet.values()
     carriers = {
         cluster_id: (one.carrier.driver, one.carrier.name)
         for cluster_id, one in clusters.items()
@@ -113,8 +121,9 @@ def plan(
         routing=_routing(state, there, clusters),
         carriers=carriers,
         probes=_probes(state, clusters, frozenset(carriers.values())),
-        wake_at=min(waits, default=None),
+        wake_at=min(moments, default=None),
         reasons=tuple(_unready(state, clusters)),
+        peers=sought,
     )
 
 
@@ -134,7 +143,19 @@ def own_side(state: State) -> OwnSide:
         leads=leads or (current is None and state.leadership.active),
         warm=state.site.warm,
         capabilities=state.site.capabilities,
+        ways=state.ways,
     )
+
+
+def _sought(state: State, clusters: Mapping[str, ClusterPlan]) -> Mapping[str, Peer]:
+    if not state.site.discovers:
+        return {}
+    connected = (
+        (one.cables.cables[0].driver, one.remote.endpoint)
+        for one in clusters.values()
+        if one.cables.cables
+    )
+    return peers(connected, state.site.capabilities)
 
 
 class _Held:
@@ -189,9 +210,12 @@ def _cluster(
 
 
 def _steps(
-    state: State, clusters: Mapping[str, ClusterPlan], now: float
+    state: State, clusters: Mapping[str, ClusterPlan], now: float, unmet: Collection[str]
 ) -> Mapping[str, tuple[Step, ...]]:
-    """Steps by lane. A cable whose cluster is known waits its turn in that cluster's lane."""
+    """Steps by lane. A cable whose cluster is known waits its turn in that cluster's lane.
+
+    Cables to those ``unmet`` are not made yet: their address may be another one in a moment.
+    """
     routed = frozenset(state.carriers.values())
     lanes: dict[str, list[HeldCable]] = {cluster_id: [] for cluster_id in clusters}
     owner = {
@@ -207,7 +231,11 @@ def _steps(
     todo = {}
     for lane, held in lanes.items():
         wanted = clusters[lane].cables.cables if lane in clusters else ()
-        planned = steps(wanted, held, routed, now, settled=state.datastore.seen)
+        planned = tuple(
+            step
+            for step in steps(wanted, held, routed, now, settled=state.datastore.seen)
+            if not (isinstance(step, Connect) and step.cable.name in unmet)
+        )
         if planned:
             todo[lane] = planned
     return todo

@@ -109,6 +109,7 @@ def gateway_object(
         for refusal in (plan.admission.refused if plan.admission is not None else ())
     ]
     failures = [f"cable driver {name}: {why}" for name, why in sorted(state.open_failures.items())]
+    failures.append(state.nat_problem)
     active = state.leadership.active
     return GatewayObject(
         meta=Metadata(

@@ -11,6 +11,7 @@ from submariner_core.api.model import Cluster, EndpointObject
 from submariner_core.api.naming import IPAddress
 from submariner_core.reconcile.cables import CableKey, HeldCable
 from submariner_core.reconcile.election_state import Leadership
+from submariner_core.reconcile.nat_discovery import Way
 from submariner_core.reconcile.paths import Memory
 from submariner_core.reconcile.stores import StoreView
 
@@ -23,6 +24,7 @@ class Site:
     """What does not change while a gateway runs: its cluster, and what its drivers promise.
 
     ``evidence``: traffic moves when probes fail, and does not wait for a new leader.
+    ``discovers``: NAT discovery runs.
     ``reserved`` are addresses that no remote prefix may contain: underlay, stores, API server.
     """
 
@@ -31,6 +33,7 @@ class Site:
     capabilities: Mapping[str, Capability]
     reserved: tuple[IPAddress, ...] = ()
     evidence: bool = True
+    discovers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,9 @@ class State:
     """All that the gateway's plan depends on.
 
     ``pin`` is the operator's word on who should lead (a host name, empty for nobody in
-    particular) until it is stored; ``cordoned``: this node is told to be emptied.
+    particular) until it is stored; ``cordoned``: this node is told to be emptied. ``ways`` is what
+    NAT discovery found by cable name, ``asked`` since when it looks for each, ``nat_problem`` why
+    it cannot.
     """
 
     site: Site
@@ -55,6 +60,9 @@ class State:
     paths: Mapping[str, Memory] = field(default_factory=dict)
     vetoes: Mapping[str, str] = field(default_factory=dict)
     kept_drivers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    asked: Mapping[str, float] = field(default_factory=dict)
+    nat_problem: str = ""
     pin: str | None = None
     cordoned: bool = False
 

@@ -26,7 +26,14 @@ from submariner_core.api.model import (
     StoredObject,
 )
 from submariner_core.api.transport import Kind, Transport
-from submariner_core.config.settings import HealthCheck, Lease, Metrics, PluginNames, Settings
+from submariner_core.config.settings import (
+    HealthCheck,
+    Lease,
+    Metrics,
+    NatDiscovery,
+    PluginNames,
+    Settings,
+)
 from submariner_core.engine.gateway import Gateway
 from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
@@ -142,6 +149,7 @@ class Node:
                 "lease": LEASE,
                 "health_check": HealthCheck(enabled=False),
                 "metrics": Metrics(gateway_port=0),
+                "nat_discovery": NatDiscovery(port=0),
                 **changes,
             }
         )

@@ -91,7 +91,12 @@ async def test_what_is_held_is_told_before_what_is_advertised(site: Site) -> Non
     own = site.opened[0].own.endpoint
     assert (own.backend, dict(own.backend_config)) == (
         "one",
-        {"udp-port": "4500", "two/udp-port": "4520", "two/order": "1"},
+        {
+            "natt-discovery-port": "4490",
+            "udp-port": "4500",
+            "two/udp-port": "4520",
+            "two/order": "1",
+        },
     )
     assert (own.private_ip, own.health_check_ip) == (site.node.underlay, IPv4Address("10.1.0.1"))
 

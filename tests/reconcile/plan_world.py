@@ -31,6 +31,7 @@ OWN = endpoint(
     health_check_ip=IPv4Address("10.1.0.1"),
     backend_config={"ipsec/order": "1"},
 )
+BOTH = Capability.STANDBY | Capability.NAT
 CLUSTER = Cluster("east", (ip_network("100.1.0.0/16"),), (ip_network("10.1.0.0/16"),))
 
 
@@ -57,7 +58,7 @@ class World:
     store: Store = field(default_factory=Store)
     state: State = field(
         default_factory=lambda: State(
-            Site(CLUSTER, 2, {"vxlan": Capability.STANDBY, "ipsec": Capability.STANDBY}),
+            Site(CLUSTER, 2, {"vxlan": BOTH, "ipsec": BOTH}),
             own=LocalGateway(OWN, 0),
             leadership=Leadership(True, 3),
         )

@@ -23,6 +23,7 @@ from submariner_core.reconcile.cables import (
     plan_cables,
     steps,
 )
+from submariner_core.reconcile.nat_discovery import Way
 
 PATH = Path("vxlan-tunnel", IPv4Address("241.0.0.1"), 1450)
 
@@ -113,11 +114,33 @@ def test_no_common_driver_names_both_lists() -> None:
     assert "libreswan" in plan_cables(own(), remote).problem
 
 
-def test_a_peer_behind_nat_is_reached_at_its_public_address() -> None:
-    public = IPv4Address("192.0.2.7")
-    spec = replace(endpoint("west", 1), nat_enabled=True, public_ip=public)
-    cable = plan_cables(own(), EndpointObject(Metadata("w"), spec, 1, ())).cables[0].cable
-    assert (cable.address, cable.nat) == (public, True)
+PUBLIC = IPv4Address("192.0.2.7")
+
+
+def way_to_west(side: OwnSide, **more: object) -> tuple[object, bool]:
+    spec = replace(endpoint("west", 1), public_ip=PUBLIC, **more)
+    cable = plan_cables(side, EndpointObject(Metadata("w"), spec, 1, ())).cables[0].cable
+    return cable.address, cable.nat
+
+
+def test_a_peer_that_says_it_is_behind_nat_is_assumed_at_its_public_address() -> None:
+    side = own(capabilities={"vxlan": Capability.NAT})
+    assert way_to_west(side, nat_enabled=True) == (PUBLIC, True)
+    assert way_to_west(side) == (IPv4Address("172.31.0.1"), False)
+
+
+def test_what_was_discovered_counts_more_than_what_a_peer_says() -> None:
+    name = endpoint("west", 1).cable_name
+    side = own(capabilities={"vxlan": Capability.NAT}, ways={name: Way(True, False)})
+    assert way_to_west(side) == (PUBLIC, False)
+    side = replace(side, ways={name: Way(False, True)})
+    assert way_to_west(side, nat_enabled=True) == (IPv4Address("172.31.0.1"), True)
+
+
+def test_a_driver_that_cannot_pass_a_nat_uses_the_private_address() -> None:
+    name = endpoint("west", 1).cable_name
+    side = own(ways={name: Way(True, True)})
+    assert way_to_west(side, nat_enabled=True) == (IPv4Address("172.31.0.1"), False)
 
 
 def test_a_port_that_is_no_port_falls_back_to_the_default() -> None:
