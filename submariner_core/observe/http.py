@@ -6,6 +6,7 @@ It runs in threads of its own, so that a stuck event loop is visible from outsid
 
 from __future__ import annotations
 
+import errno
 import json
 import socketserver
 import sys
@@ -25,6 +26,10 @@ STUCK_AFTER = 5.0
 """Seconds without a beat of the event loop after which the process counts as stuck."""
 
 log = structlog.get_logger("submariner.http")
+
+
+class PortTaken(ConfigError):
+    """Somebody else has the port now: a program, or an outgoing connection for a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +65,27 @@ class HealthServer:
         """The port that is listened on, once started."""
         return self._server.server_address[1] if self._server else None
 
+    @property
+    def due(self) -> bool:
+        """Whether it has a port to listen on and does not."""
+        return self._server is None and self._where[1] != 0
+
     def beat(self) -> None:
         """Tell that the event loop runs; call it at least once a second."""
         self._beaten = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def start(self) -> None:
-        """Listen. Raises :class:`ConfigError` when the port cannot be had."""
+        """Listen.
+
+        Raises :class:`ConfigError` when the port cannot be had: :class:`PortTaken` if just now.
+        """
         handler = type("Handler", (_Handler,), {"owner": self})
         try:
             server = _Server(self._where, handler)
         except OSError as error:
             host, port = self._where
-            raise ConfigError(
+            kind = PortTaken if error.errno == errno.EADDRINUSE else ConfigError
+            raise kind(
                 f"metrics: cannot listen on {host}:{port}: {error.strerror}; "
                 "choose another port under metrics: or 0 for none"
             ) from error

@@ -15,11 +15,16 @@ POD_PORT = "vethpod"
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": "1",
+    "net.ipv4.ip_local_reserved_ports": "32780,32782",
     "net.ipv4.conf.all.rp_filter": "1",
     "net.ipv4.conf.default.rp_filter": "1",
     "net.ipv4.conf.*.rp_filter": "1",
 }
-"""As a hardened node has them; ``default`` holds for devices that come later."""
+"""As a hardened node has them; ``default`` holds for devices that come later.
+
+The reserved ports are those of /readyz: whoever asks a daemon that does not listen yet would
+otherwise, once in a while, be given that very port to ask from, and talk to himself.
+"""
 
 
 def wan_root(blueprint: Blueprint) -> list[str]:
