@@ -32,6 +32,7 @@ from pydantic import (
 )
 
 from submariner_core.reconcile.admission import unroutable
+from submariner_core.reconcile.public_ip import sources
 
 
 def _network(value: object) -> object:
@@ -224,12 +225,7 @@ class Settings(_Model):
     @field_validator("public_ip")
     @classmethod
     def _entries_have_a_method(cls, value: str) -> str:
-        for entry in filter(None, (part.strip() for part in value.split(","))):
-            method, _, argument = entry.partition(":")
-            if not argument:
-                raise ValueError(f"{entry!r} must be method:value, such as ipv4:192.0.2.1")
-            if method == "ipv4":
-                IPv4Address(argument.strip())
+        sources(value)
         return value
 
     @field_validator("options", mode="before")

@@ -52,6 +52,7 @@ from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober
+from submariner_core.observe.public_ip import PublicIp
 from submariner_core.reconcile.election_state import Leadership
 from submariner_core.reconcile.election_timings import Timings
 from submariner_core.reconcile.gateways import own_slot
@@ -176,7 +177,17 @@ class Gateway:
         post = self._post
         self._router = Router(self._kernel, post)
         lanes = Lanes(group, dict(self._drivers), post)
-        self._opening = Opening(settings, self._kernel, self._drivers, post, self._slot)
+        self._public_ip = PublicIp(
+            settings.public_ip, self._public_ip_changed, settings.state_dir / "public-ip"
+        )
+        self._opening = Opening(
+            settings,
+            self._kernel,
+            self._drivers,
+            post,
+            self._slot,
+            lambda: self._public_ip.address,
+        )
         self._publisher = Publisher(self._datastore, self._object, lasting, GATEWAY_PERIOD)
         check = settings.health_check
         discovery = NatDiscovery(
@@ -217,6 +228,7 @@ class Gateway:
             self._hand_over.run(),
             self._flows.run(),
             self._open(),
+            self._public_ip.run(),
             watch_kernel(self._kernel, self._kernel_changed),
             self._control(),
             self._watch(StoreName.DATASTORE, self._datastore),
@@ -270,6 +282,10 @@ class Gateway:
         current = own_endpoint_object(state)
         listed = (current.gateways or ()) if current is not None else ()
         return own_slot(cable, listed, state.datastore.gateways())
+
+    def _public_ip_changed(self) -> None:
+        self._opening.again()
+        self._publisher.look()
 
     def _kernel_changed(self) -> None:
         self._router.doubt()
@@ -361,7 +377,7 @@ class Gateway:
             version=__version__,
             timestamp=int(time.time()),
             transitions=self._diary.transitions,
-            failure="; ".join(self._conflicts),
+            failure="; ".join(filter(None, (*self._conflicts, self._public_ip.problem))),
             draining=decider.draining,
             notes=self._flows.notes,
         )

@@ -61,12 +61,3 @@ def own_endpoint(
         backend_config=backend_config,
         health_check_ip=probe,
     )
-
-
-def fixed_public_ip(text: str) -> IPAddress | None:
-    """The address of the first ``ipv4:`` entry of a ``public_ip`` setting, if it has one."""
-    for entry in text.split(","):
-        method, _, value = entry.strip().partition(":")
-        if method == "ipv4":
-            return IPv4Address(value.strip())
-    return None

@@ -35,7 +35,7 @@ class Opening:
     """Keeps the drivers open.
 
     ``slot`` gives this gateway's number within its cluster, asked each time by its cable's name;
-    ``None`` if all are taken.
+    ``None`` if all are taken. ``public_ip`` gives the address that others see, if it is known.
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class Opening:
         drivers: Sequence[tuple[str, CableDriver]],
         post: Callable[[Event], None],
         slot: Callable[[str], int | None],
+        public_ip: Callable[[], IPv4Address | None],
     ) -> None:
         self._settings = settings
         self._kernel = kernel
         self._drivers = drivers
         self._post = post
         self._slot = slot
+        self._public_ip = public_ip
         self._again = asyncio.Event()
         self._last: Opened | None = None
         self.done = asyncio.Event()
@@ -126,7 +128,7 @@ class Opening:
         slot = self._number(private)
         device = await self._underlay(private)
         probe = await local.health_check_ip(settings.cluster_cidr, self._kernel)
-        public = local.fixed_public_ip(settings.public_ip)
+        public = self._public_ip()
         plain = local.own_endpoint(settings, private, public, probe, (self._drivers[0][0], {}))
         offers: list[tuple[str, Mapping[str, str]]] = []
         failures: dict[str, str] = {}

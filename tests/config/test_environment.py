@@ -103,7 +103,7 @@ def test_the_least_environment_gives_upstreams_defaults() -> None:
         ("SUBMARINER_DEBUG", "true", ("log", "level"), "debug"),
         ("SUBMARINER_PROFILEPORT", "9001", ("metrics", "route_agent_port"), 9001),
         ("SUBMARINER_HEALTHCHECKENABLED", "F", ("health_check", "enabled"), False),
-        ("SUBMARINER_PUBLICIP", "lb:submariner-gateway", ("public_ip",), "lb:submariner-gateway"),
+        ("SUBMARINER_PUBLICIP", "api:ifconfig.me", ("public_ip",), "api:ifconfig.me"),
     ],
 )
 def test_a_variable_gives_its_setting(

@@ -89,6 +89,10 @@ def test_a_wrong_setting_is_named_with_its_place(
         ("private_ip: 127.0.0.1", "private_ip: 127.0.0.1: it contains loopback addresses"),
         ("private_ip: 0.0.0.0", "private_ip: 0.0.0.0: it contains unspecified addresses"),
         ("public_ip: 192.0.2.1", "public_ip: '192.0.2.1' must be method:value, such as ipv4:"),
+        (
+            "public_ip: 'lb:submariner-gateway'",
+            "public_ip: 'lb:submariner-gateway' asks Kubernetes",
+        ),
         ("public_ip: 'ipv4:192.0.2.256'", "public_ip: Octet 256"),
         (
             "global_cidr: [241.9.0.0/16]",

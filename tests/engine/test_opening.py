@@ -60,8 +60,14 @@ class Site:
             state_dir=Path("/nowhere"),
         )
         kernel: Any = self.node
+        self.public: IPv4Address | None = None
         self.opening = Opening(
-            self.settings, kernel, self.drivers, self.posted.append, lambda _: self.slot
+            self.settings,
+            kernel,
+            self.drivers,
+            self.posted.append,
+            lambda _: self.slot,
+            lambda: self.public,
         )
 
     @contextlib.asynccontextmanager
@@ -228,3 +234,13 @@ async def test_a_watch_that_raises_or_ends_is_begun_again(
 
     monkeypatch.setattr(site.first, "watch", watch)
     assert len(await observing(site.first, 3 * RETRY + 1, lambda: None)) == 2
+
+
+async def test_a_public_address_that_is_found_later_is_advertised(site: Site) -> None:
+    """Never again 12: a change of public IP at run time that is never applied."""
+    async with site.open():
+        assert site.opened[-1].own.endpoint.public_ip is None
+        site.public = IPv4Address("203.0.113.9")
+        site.opening.again()
+        await asyncio.sleep(30)  # of a clock that jumps
+    assert site.opened[-1].own.endpoint.public_ip == site.public
