@@ -83,7 +83,7 @@ class Links:
 
     async def _create(self, wanted: Vxlan) -> None:
         settings = wanted.settings
-        data: list[tuple[str, int | str]] = [
+        data: list[tuple[str, object]] = [
             ("IFLA_VXLAN_ID", settings.vni),
             ("IFLA_VXLAN_PORT", settings.port),
             ("IFLA_VXLAN_LEARNING", int(settings.learning)),
@@ -99,7 +99,7 @@ class Links:
         name: str,
         kind: str,
         info: Sequence[tuple[str, object]] = (),
-        more: Sequence[tuple[str, int | str]] = (),
+        more: Sequence[tuple[str, object]] = (),
     ) -> None:
         information = {"attrs": [("IFLA_INFO_KIND", kind), *info]}
         attributes = [("IFLA_IFNAME", name), *more, ("IFLA_LINKINFO", information)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from submariner_lab.packetfilter import POD_PORT, ruleset
 from submariner_lab.pod import echo
 from submariner_lab.process import Process
 from submariner_lab.spec import LabSpec
+
+PSK_DRIVERS = frozenset({"libreswan", "wireguard"})
+"""Cable drivers that ask for a secret of the whole cluster set."""
 
 
 def program() -> str:
@@ -132,6 +136,7 @@ class Node:
                 "election": dict(own),
                 "datastore": dict(own),
                 "broker": central,
+                **{name: {"psk_file": str(self._psk_file())} for name in self._psk_drivers()},
                 **{name: dict(options) for name, options in self._spec.options.items()},
             },
             **self._spec.settings,
@@ -139,6 +144,17 @@ class Node:
         yaml = YAML()
         with self.config.open("w") as file:
             yaml.dump(document, file)
+
+    def _psk_drivers(self) -> list[str]:
+        return [name for name in self._spec.drivers if name in PSK_DRIVERS]
+
+    def _psk_file(self) -> Path:
+        """The secret that all nodes of this lab share, made by the first that asks."""
+        path = self.folder.parent / "psk"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path
 
 
 def store_options(store: Member, beside: Path) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Cables over WireGuard, interoperable with upstream's."""

@@ -1,0 +1,90 @@
+"""Peers on their devices: made, adopted, removed; what was seen there last is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from submariner_wireguard.device import DeviceState, PeerState, change, device_name
+from submariner_wireguard.devices import Devices, Wanted
+from submariner_wireguard.peer import Peer
+from submariner_wireguard.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all peers have in common: the devices, the own slot, keepalive (s), the PSK."""
+
+    devices: Wanted
+    own_slot: int
+    keepalive: int
+    preshared_key: Secret
+
+
+class Peering:
+    """Changes what differs from what a device held when it was looked at last.
+
+    A peer costs one request, however many others there are: devices are read when they are
+    opened and observed, not for each cable.
+    """
+
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
+        self._held: dict[str, dict[str, PeerState]] = {}
+
+    def handshaken(self, peer: Peer) -> bool:
+        """Whether a handshake with this peer was seen."""
+        held = self._held.get(peer.device, {}).get(peer.public_key)
+        return held is not None and held.handshake > 0
+
+    async def restore(self, peers: Iterable[Peer], terms: Terms, *, moved: bool = False) -> None:
+        """Make the devices, at least slot 0's, and all peers so.
+
+        ``moved``: this gateway is elsewhere than before, so every peer's address is set anew.
+        """
+        wanted = list(peers)
+        for slot in sorted({0, *(peer.slot for peer in wanted)}):
+            state = await self._devices.ensure(slot, terms.devices)
+            self._held[device_name(slot)] = dict(state.peers)
+        for peer in wanted:
+            await self._make(peer, terms, moved=moved)
+
+    async def make(self, peer: Peer, terms: Terms, *, moved: bool) -> None:
+        """Make one peer and its device so; ``moved``: it is to be looked for elsewhere."""
+        if peer.device not in self._held or not await self._devices.stands(peer.device):
+            state = await self._devices.ensure(peer.slot, terms.devices)
+            self._held[peer.device] = dict(state.peers)
+        await self._make(peer, terms, moved=moved)
+
+    async def remove(self, peer: Peer) -> None:
+        """Remove one peer; its device stays."""
+        await self._devices.implementation.remove(peer.device, peer.public_key)
+        self._held.get(peer.device, {}).pop(peer.public_key, None)
+
+    async def read(self, peers: Iterable[Peer]) -> Mapping[str, DeviceState]:
+        """What slot 0's device and those of the peers hold; those that are gone are missing."""
+        implementation = await self._devices.choose()
+        found = {}
+        for name in dict.fromkeys([device_name(0), *(peer.device for peer in peers)]):
+            state = await implementation.read(name)
+            self._held[name] = dict(state.peers) if state is not None else {}
+            if state is not None:
+                found[name] = state
+        return found
+
+    async def _make(self, peer: Peer, terms: Terms, *, moved: bool) -> None:
+        wanted = peer.settings(terms.own_slot, terms.keepalive, terms.preshared_key)
+        held = self._held[peer.device]
+        todo = change(held.get(peer.public_key), wanted, moved=moved)
+        if todo is None:
+            return
+        await self._devices.implementation.change(peer.device, todo)
+        before = held.get(peer.public_key)
+        held[peer.public_key] = PeerState(
+            peer.public_key,
+            todo.endpoint or (before.endpoint if before is not None else None),
+            wanted.allowed,
+            wanted.keepalive,
+            wanted.preshared_key,
+            before.handshake if before is not None else 0.0,
+        )
