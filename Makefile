@@ -1,9 +1,9 @@
 # Thin names for commands that stand on their own.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint kernel clean
+.PHONY: help setup demo test lint kernel kube-assets clean
 
 help: ## these names
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: ## system packages and .venv
 	@.ci/setup $(if $(FULL),--full)
@@ -20,6 +20,9 @@ lint: setup ## ruff, mypy, import-linter, deptry, file lengths
 kernel: ## a kernel with WireGuard and ESP to test under, 7 minutes once: .ci/kernel/run COMMAND
 	@.ci/setup --full
 	@.ci/kernel/build
+
+kube-assets: ## a kube-apiserver and an etcd to test with, 10 minutes once
+	@.ci/kube-assets
 
 clean: ## remove what setup and the tests made here
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

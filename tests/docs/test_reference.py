@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import submariner_kubernetes.plugin
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -79,14 +80,23 @@ def test_every_option_of_a_plugin_is_documented(plugin: str, tmp_path: Path) -> 
     path.write_text(blocks(text("README.md"), "yaml")[0])
     infos = load_from(path, {}).hooks.plugin_info()
     (model,) = [info.options[plugin] for info in infos if plugin in info.options]
+    assert _documented_options(plugin) == dict(_settings(model))
+
+
+@pytest.mark.parametrize("name", ["k8s", "k8s-lease"])
+def test_every_option_of_the_kubernetes_plugin_is_documented(name: str) -> None:
+    model = submariner_kubernetes.plugin.submariner_plugin_info().options[name]
+    assert _documented_options("k8s") == dict(_settings(model))
+
+
+def _documented_options(plugin: str) -> dict[str, str]:
     page = text("docs/configuration.md").partition(f"\n`{plugin}`")[2].partition("\n\n`")[0]
-    documented = {codes(row[0])[0]: "".join(codes(row[1])) or row[1] for row in rows(page)}
-    assert documented == dict(_settings(model))
+    return {codes(row[0])[0]: "".join(codes(row[1])) or row[1] for row in rows(page)}
 
 
 def test_every_variable_with_a_use_is_documented() -> None:
     page = text("docs/configuration.md").partition("## Upstream's environment")[2]
-    present = {"", "vxlan"}
+    present = {"", "vxlan", "k8s", "k8s-lease"}
     for variable in VARIABLES:
         if variable.plugin in present:
             assert f"`{variable.name}`" in page

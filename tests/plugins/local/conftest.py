@@ -1,12 +1,10 @@
-"""Real files, and real server processes on loopback."""
+"""Real files, and real server processes on loopback (those of the folder above)."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -21,72 +19,6 @@ from submariner_core.api.transport import Event, Kind, Record, Ref
 
 AnyTransport = FileTransport | HttpTransport
 AnyLeaseStore = FileLeaseStore | HttpLeaseStore
-COMMAND = [sys.executable, "-c", "from submariner_local.commands import store; store()", "serve"]
-
-
-class Server:
-    """One `submariner store serve` process; started again, it listens at the same address."""
-
-    def __init__(self, folder: Path, prefix: tuple[str, ...] = ()) -> None:
-        self.database = folder / "served.db"
-        self.token_file = folder / "token"
-        self.listen = "127.0.0.1:0"
-        self.url = ""
-        self._prefix = prefix
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        options = ["--database", str(self.database), "--token-file", str(self.token_file)]
-        self._process = subprocess.Popen(
-            [*self._prefix, *COMMAND, "--listen", self.listen, *options],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert "listening on http://" in line
-        self.url = line.split()[-1]
-        self.listen = self.url.removeprefix("http://")
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def wait(self, timeout: float = 10) -> int:
-        assert self._process is not None
-        return self._process.wait(timeout)
-
-    def end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-
-    def options(self) -> LocalOptions:
-        return LocalOptions(url=self.url, token_file=self.token_file)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    started = Server(tmp_path)
-    started.start()
-    yield started
-    started.end()
-
-
-@pytest.fixture
-def server_in(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Make a server (not started) that runs behind a command such as `ip netns exec`."""
-    made: list[Server] = []
-
-    def make(*prefix: str) -> Server:
-        made.append(Server(tmp_path, prefix))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
 
 
 @pytest.fixture(params=["path", "url"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sqlite3
@@ -20,7 +19,7 @@ from submariner_local.sqlite.store import FileTransport
 
 from submariner_core.api.errors import StaleEpoch
 from submariner_core.api.naming import EPOCH_ANNOTATION
-from submariner_core.api.transport import Fence, Kind, Put, Record, Ref, Snapshot
+from submariner_core.api.transport import Fence, Kind, Record, Ref, Snapshot
 
 AnyTransport = FileTransport | HttpTransport
 Open = Callable[[LocalOptions], AnyTransport]
@@ -127,34 +126,6 @@ async def test_a_writer_killed_in_the_middle_loses_nothing_that_it_was_told_is_s
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-
-
-async def test_of_racing_leaders_the_highest_epoch_stays(
-    place: LocalOptions, transport_to: Open, record: Build
-) -> None:
-    """Each leader writes as fast as it can; once a higher one wrote, no lower write is seen."""
-    leaders = [transport_to(place) for _ in range(4)]
-
-    async def lead(transport: AnyTransport, first: int) -> None:
-        for epoch in range(first, 61, len(leaders)):
-            fence = Fence("east", epoch)
-            with contextlib.suppress(StaleEpoch):
-                await transport.put(record(Kind.CLUSTER, "east", epoch=epoch), fence)
-                await transport.put(record(name="east-a", epoch=epoch, leader=first), fence)
-
-    seen: list[int] = []
-    watcher = transport_to(place)
-    async with asyncio.timeout(20), aclosing(watcher.watch([Kind.CLUSTER])) as events:
-        assert await anext(events) == Snapshot(())
-        racing = [lead(transport, first) for first, transport in enumerate(leaders, start=1)]
-        await asyncio.gather(*racing)
-        while 60 not in seen:
-            event = await anext(events)
-            assert isinstance(event, Put)
-            seen.append(int(event.record.annotations[EPOCH_ANNOTATION]))
-    assert seen == sorted(set(seen))
-    final = await stored(watcher)
-    assert {found.annotations[EPOCH_ANNOTATION] for found in final.values()} == {"60"}
 
 
 async def test_a_stale_leader_never_gets_between_a_new_ones_check_and_write(

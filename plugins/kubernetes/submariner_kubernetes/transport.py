@@ -1,0 +1,186 @@
+"""The transport: records as ``submariner.io/v1`` objects of one namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import aclosing, suppress
+
+from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
+from submariner_core.api.naming import IPAddress, sanitise
+from submariner_core.api.transport import (
+    Deleted,
+    Event,
+    Fence,
+    Kind,
+    Put,
+    Record,
+    Ref,
+    Snapshot,
+    Transport,
+)
+from submariner_kubernetes.client import KubeClient
+from submariner_kubernetes.failure import Conflict, Missing
+from submariner_kubernetes.listing import Changed, Gone, Listed, follow
+from submariner_kubernetes.merging import merged
+from submariner_kubernetes.objects import fencing_epoch, says_the_same, to_object, to_record
+from submariner_kubernetes.resource import NODES, Object, of_kind
+
+RACES = 5
+"""How often a write is tried against others that change the same object."""
+FIRST_REST, LONGEST_REST = 0.25, 5.0
+"""Seconds: bounds of the random wait before a watch that failed is begun again, doubled each time.
+
+The core waits too; but all gateways of a broker would come back in one and the same moment.
+"""
+
+
+class KubernetesTransport(Transport):
+    """A datastore or broker in an API server.
+
+    Kubernetes writes one object at a time. A fence is checked on the stored object in the same
+    step as the write, and on the Cluster object right before and right after it.
+    """
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._written: dict[Ref, Object] = {}
+        self._rest = 0.0
+
+    async def put(self, record: Record, fence: Fence | None) -> None:
+        """See :meth:`Transport.put`."""
+        to_object(record, None)  # what cannot be written is refused before anything is asked
+        guard = _guard(record.ref, fence)
+        await self._check(guard, fence)
+        for _ in range(RACES):
+            stored = await self._stored(record)
+            wanted = to_object(record, stored)
+            if stored is not None and fence is not None:
+                _compare(fencing_epoch(stored, fence, guard=guard is None), fence)
+            if stored is not None and says_the_same(wanted, stored):
+                return None
+            with suppress(Conflict, Missing):
+                self._written[record.ref] = await self._write(record.ref, wanted, stored)
+                return await self._check(guard, fence)
+            self._written.pop(record.ref, None)
+        raise StoreUnavailable(f"{record.ref}: others change it all the time; not written")
+
+    async def delete(self, ref: Ref, fence: Fence | None) -> None:
+        """See :meth:`Transport.delete`."""
+        resource = of_kind(ref.kind)
+        guard = _guard(ref, fence)
+        await self._check(guard, fence)
+        self._written.pop(ref, None)
+        for _ in range(RACES):
+            try:
+                stored = None if fence is None else await self._client.get(resource, ref.name)
+                if stored is not None and fence is not None:
+                    _compare(fencing_epoch(stored, fence, guard=guard is None), fence)
+                await self._client.delete(resource, ref.name, stored)
+            except Missing:
+                return None
+            except Conflict:
+                continue
+            return await self._check(guard, fence)
+        raise StoreUnavailable(f"{ref}: others change it all the time; not deleted")
+
+    async def watch(self, kinds: Collection[Kind]) -> AsyncGenerator[Event, None]:
+        """See :meth:`Transport.watch`."""
+        await asyncio.sleep(random.uniform(0, self._rest))  # noqa: S311 - no secret
+        state: dict[Kind, dict[str, Record]] = {}
+        sources = {kind: follow(self._client, of_kind(kind)) for kind in sorted(set(kinds))}
+        try:
+            async with aclosing(merged(sources)) as news:
+                async for kind, event in news:
+                    for told in _fold(state, kind, event, len(sources)):
+                        self._rest = 0.0
+                        yield told
+        except StoreError:
+            self._rest = min(max(FIRST_REST, 2 * self._rest), LONGEST_REST)
+            raise
+
+    async def watch_cordoned(self, node: str) -> AsyncIterator[bool]:
+        """See :meth:`Transport.watch_cordoned`: ``spec.unschedulable`` of the Node."""
+        query = {"fieldSelector": f"metadata.name={node}"}
+        told: bool | None = None
+        async with aclosing(follow(self._client, NODES, **query)) as news:
+            async for event in news:
+                objects = event.objects if isinstance(event, Listed) else (event.object,)
+                there = () if isinstance(event, Gone) else objects
+                cordoned = any((found.get("spec") or {}).get("unschedulable") for found in there)
+                if cordoned is not told:
+                    told = cordoned
+                    yield cordoned
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """The API server's addresses."""
+        return self._client.addresses
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._client.close()
+
+    async def _stored(self, record: Record) -> Object | None:
+        """What is stored, or what we stored last: if that is not so any more, writing conflicts.
+
+        Only what differs may be taken from memory: "nothing to write" must be the server's word.
+        """
+        remembered = self._written.get(record.ref)
+        if remembered is not None and not says_the_same(to_object(record, None), remembered):
+            return remembered
+        try:
+            return await self._client.get(of_kind(record.ref.kind), record.ref.name)
+        except Missing:
+            return None
+
+    async def _write(self, ref: Ref, wanted: Object, stored: Object | None) -> Object:
+        resource = of_kind(ref.kind)
+        if stored is None:
+            return await self._client.create(resource, wanted)
+        return await self._client.replace(resource, ref.name, wanted)
+
+    async def _check(self, guard: Ref | None, fence: Fence | None) -> None:
+        """Raise :class:`StaleEpoch` if the Cluster object is above the fence."""
+        if guard is None or fence is None:
+            return
+        with suppress(Missing):
+            found = await self._client.get(of_kind(guard.kind), guard.name)
+            _compare(fencing_epoch(found, fence, guard=True), fence)
+
+
+def _guard(ref: Ref, fence: Fence | None) -> Ref | None:
+    """The Cluster object to check beside the one that is written; ``None`` if it is that one."""
+    if fence is None:
+        return None
+    try:
+        guard = Ref(Kind.CLUSTER, sanitise(fence.cluster_id))
+    except ValueError as error:
+        raise StoreError(f"fence of {ref}: {error}") from None
+    return None if guard == ref else guard
+
+
+def _compare(stored: int, fence: Fence) -> None:
+    if stored > fence.epoch:
+        raise StaleEpoch(stored, fence.epoch, fence.cluster_id)
+
+
+def _fold(
+    state: dict[Kind, dict[str, Record]], kind: Kind, event: Listed | Changed | Gone, kinds: int
+) -> tuple[Event, ...]:
+    """Take in news of one kind; what the watcher is told. Nothing until all kinds are listed."""
+    if isinstance(event, Listed):
+        records = (to_record(kind, found) for found in event.objects)
+        state[kind] = {record.ref.name: record for record in records}
+    elif isinstance(event, Changed):
+        record = to_record(kind, event.object)
+        state[kind][record.ref.name] = record
+        return (Put(record),) if len(state) == kinds else ()
+    else:
+        record = to_record(kind, event.object)
+        state[kind].pop(record.ref.name, None)
+        return (Deleted(record.ref),) if len(state) == kinds else ()
+    if len(state) < kinds:
+        return ()
+    return (Snapshot(tuple(r for records in state.values() for r in records.values())),)

@@ -1,0 +1,114 @@
+"""How etcd and an API server are started: their files and command lines."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from submariner_lab.kube.assets import Assets
+
+ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Etcd:
+    """One etcd, for any number of API servers. Nothing in ``folder`` survives a power cut."""
+
+    assets: Assets
+    folder: Path
+    address: str
+    port: int
+    peer_port: int
+
+    @property
+    def url(self) -> str:
+        """Where API servers find it."""
+        return f"http://{self.address}:{self.port}"
+
+    def command(self) -> tuple[str, ...]:
+        """What to start."""
+        peer = f"http://{self.address}:{self.peer_port}"
+        return (
+            str(self.assets.etcd),
+            "--name", "lab",
+            "--data-dir", str(self.folder / "data"),
+            "--listen-client-urls", self.url,
+            "--advertise-client-urls", self.url,
+            "--listen-peer-urls", peer,
+            "--initial-advertise-peer-urls", peer,
+            "--initial-cluster", f"lab={peer}",
+            "--unsafe-no-fsync",
+            "--log-level", "warn",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServer:
+    """One API server, with RBAC and an administrator; ``name`` is its part of the etcd."""
+
+    assets: Assets
+    folder: Path
+    name: str
+    etcd_url: str
+    address: str
+    port: int
+    services: str = "10.96.0.0/16"
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"https://{self.address}:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate that the server makes for itself when it first starts, and its CA."""
+        return self.folder / "certificates" / "apiserver.crt"
+
+    @property
+    def token_file(self) -> Path:
+        """The administrator's token."""
+        return self.folder / "admin.token"
+
+    def prepare(self) -> None:
+        """Make what it reads at its start; what is there already stays."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.token_file.exists():
+            return
+        token = secrets.token_hex(16)
+        (self.folder / "tokens.csv").write_text(f"{token},{ADMIN},{ADMIN},system:masters\n")
+        subprocess.run(
+            ["openssl", "genrsa", "-out", str(self._key), "2048"],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        self.token_file.touch(mode=0o600)
+        self.token_file.write_text(token)
+
+    def command(self) -> tuple[str, ...]:
+        """What to start."""
+        return (
+            str(self.assets.apiserver),
+            f"--etcd-servers={self.etcd_url}",
+            f"--etcd-prefix=/{self.name}",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
+            f"--secure-port={self.port}",
+            f"--cert-dir={self.ca_file.parent}",
+            f"--token-auth-file={self.folder / 'tokens.csv'}",
+            "--authorization-mode=RBAC",
+            f"--service-cluster-ip-range={self.services}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={self._key}",
+            f"--service-account-signing-key-file={self._key}",
+            "--disable-admission-plugins=ServiceAccount",
+            "--endpoint-reconciler-type=none",
+            "--allow-privileged=true",
+            "--profiling=false",
+        )
+
+    @property
+    def _key(self) -> Path:
+        return self.folder / "accounts.key"
