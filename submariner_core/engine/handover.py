@@ -20,6 +20,7 @@ from submariner_core.engine.control import ControlError
 from submariner_core.engine.decider import Decider
 from submariner_core.engine.flows import Flows
 from submariner_core.engine.traffic import wait_until_quiet
+from submariner_core.reconcile.election_identity import host_of
 from submariner_core.reconcile.handover import better, successors
 from submariner_core.reconcile.pin import pinned
 
@@ -29,6 +30,15 @@ REST = (10.0, 300.0)
 """Seconds between two such changes by this process: the first, doubled up to the second."""
 
 log = structlog.get_logger("submariner.gateway")
+
+
+def demand_lead(elector: Elector) -> None:
+    """Raises :class:`ControlError` unless this gateway leads; it names the one that does."""
+    if elector.leadership.active:
+        return
+    holder = elector.record.holder if elector.record is not None else ""
+    where = host_of(holder) if holder not in ("", elector.identity) else "the one that does"
+    raise ControlError(f"this gateway does not lead: run this on {where}")
 
 
 class HandOver:
@@ -107,8 +117,7 @@ class HandOver:
             gateway.status.local_endpoint.hostname
             for gateway in successors(self._decider.state, self._clock())
         ]
-        if not self._elector.leadership.active:
-            raise ControlError("this gateway does not lead: run this on the one that does")
+        demand_lead(self._elector)
         if pin and to != pin:
             raise ControlError(
                 f"the lead is pinned to {pin}: submariner gateway pin {to or 'NODE'}, or pin --off"

@@ -104,7 +104,7 @@ def _process(figures: Figures) -> Iterator[Metric]:
     yield causes
     failures = CounterMetricFamily(
         "submariner_plugin_hook_failures",
-        "Exceptions that event observers raised",
+        "Exceptions and wrong answers of plugins' hooks",
         labels=["plugin", "hook"],
     )
     for (plugin, hook), count in sorted(figures.observer_failures.items()):

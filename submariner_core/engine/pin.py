@@ -13,7 +13,7 @@ from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import ControlError
 from submariner_core.engine.decider import Decider
 from submariner_core.engine.events import Pinned
-from submariner_core.engine.handover import HandOver
+from submariner_core.engine.handover import HandOver, demand_lead
 from submariner_core.reconcile.handover import successors
 from submariner_core.reconcile.pin import pinned
 from submariner_core.reconcile.sync import live_gateways
@@ -43,8 +43,9 @@ class Pin:
     async def on_command(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """``node`` names a host; missing, it is this one; empty, nobody is pinned any more."""
         own = self._decider.state.own
-        if own is None or not self._elector.leadership.active:
-            raise ControlError("this gateway does not lead: run this on the one that does")
+        demand_lead(self._elector)
+        if own is None:
+            raise ControlError("this gateway is still starting: try again")
         mine, asked = own.endpoint.hostname, request.get("node")
         node = mine if asked is None else str(asked)
         known = {mine, *self._others()}

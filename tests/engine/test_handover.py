@@ -21,6 +21,13 @@ async def test_a_gateway_that_cannot_take_over_is_named_and_so_are_those_that_ca
             await first._hand_over.on_command({"to": "else"})
 
 
+async def test_a_gateway_that_does_not_lead_names_the_one_that_does(site: EastSite) -> None:
+    async with pair(site) as (one, _, _, second):
+        words = f"^this gateway does not lead: run this on {one.name}$"
+        with pytest.raises(ControlError, match=words):
+            await second._hand_over.on_command({})
+
+
 async def test_the_only_gateway_has_nobody_to_hand_over_to(site: EastSite) -> None:
     async with site.node(1).running() as only:
         await settled(only)

@@ -42,7 +42,7 @@ async def test_a_pinned_standby_leads_at_once_and_the_pin_is_stored(site: EastSi
         assert answer == {"pinned": two.name, "leads": True, "epoch": site.epoch(site.datastore)}
         await until(lambda: leads(site, two))
         assert pinned(site) == two.name
-        with pytest.raises(ControlError, match="does not lead"):
+        with pytest.raises(ControlError, match=f"does not lead: run this on {two.name}$"):
             await ask(one.state_dir, "pin", node="")
         with pytest.raises(ControlError, match=f"pinned to {two.name}"):
             await ask(two.state_dir, "hand-over", to=one.name)
