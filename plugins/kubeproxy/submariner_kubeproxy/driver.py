@@ -97,7 +97,7 @@ class KubeProxyDriver(RouteDriver):
             ("accept rules", host_firewall.remove),
             ("packet filter", lambda: nft.delete_table(packet_filter.FAMILY, packet_filter.TABLE)),
             ("steering", lambda: forget(self._kernel)),
-            ("overlay", lambda: self._kernel.links.delete(overlay.DEVICE)),
+            ("overlay", lambda: overlay.remove_device(self._kernel)),
             ("sysctls", self._restore),
         )
         self._plan = None

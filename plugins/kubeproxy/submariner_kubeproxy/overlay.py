@@ -12,6 +12,7 @@ from submariner_core.kernel import (
     Address,
     ForwardingEntry,
     Kernel,
+    Link,
     LinkMismatch,
     Neighbour,
     Vxlan,
@@ -73,11 +74,19 @@ async def ensure_device(kernel: Kernel, wanted: Vxlan, address: IPv4Interface) -
     """Make the device so, or adopt it. True if anything changed.
 
     One that cannot be adopted (upstream's has other fixed properties) is replaced: whoever calls
-    must make its routes again.
+    must make its routes again. Raises :class:`RouteError` for a device of this name that is
+    something else.
     """
     try:
         changed = await kernel.links.ensure_vxlan(wanted)
-    except LinkMismatch:
+    except LinkMismatch as mismatch:
+        if not _is_ours(mismatch.found):
+            found = mismatch.found.vxlan
+            held = f"VNI {found.vni}" if found else f"kind {mismatch.found.kind or 'plain'}"
+            raise RouteError(
+                f"device {DEVICE}: expected a VXLAN of VNI {VNI}, found {held}, which is not "
+                f"ours: rename or delete it (ip link delete {DEVICE})"
+            ) from mismatch
         await kernel.links.delete(wanted.name)
         changed = await kernel.links.ensure_vxlan(wanted)
     wanted_address = Address(wanted.name, address)
@@ -86,6 +95,16 @@ async def ensure_device(kernel: Kernel, wanted: Vxlan, address: IPv4Interface) -
         if isinstance(stray.interface, IPv4Interface) and stray != wanted_address:
             changed |= await kernel.addresses.delete(stray)
     return changed
+
+
+async def remove_device(kernel: Kernel) -> bool:
+    """Remove the device if it is ours, or upstream's. True if it was."""
+    found = await kernel.links.get(DEVICE)
+    return found is not None and _is_ours(found) and await kernel.links.delete(DEVICE)
+
+
+def _is_ours(link: Link) -> bool:
+    return link.vxlan is not None and link.vxlan.vni == VNI
 
 
 async def know_peers(kernel: Kernel, peers: Iterable[OverlayPeer]) -> bool:

@@ -28,6 +28,19 @@ async def test_upstreams_device_routes_and_rules_are_replaced(site):
     assert "lookup 150" not in site.run("worker", "ip rule")
 
 
+@pytest.mark.parametrize("other", ["bridge", "vxlan id 7 dstport 9999 local 10.50.0.3"])
+async def test_a_device_of_our_name_that_is_something_else_is_named_and_left_alone(site, other):
+    site.ip("worker", f"link add vx-submariner type {other}\n")
+    show = "ip -o link show vx-submariner"
+    before = site.run("worker", show)
+    driver = site.driver("worker")
+    with pytest.raises(RouteError, match="which is not ours: rename or delete it"):
+        await site.apply("worker", driver, site.plan("worker"))
+    with site.factory.entered(site.name["worker"]):
+        await driver.cleanup()
+    assert site.run("worker", show) == before
+
+
 async def test_a_device_that_somebody_deleted_is_made_again_with_its_routes(site):
     drivers = await site.apply_everywhere()
     site.ip("worker", "link delete vx-submariner\n")
