@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, suppress
 
 from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
@@ -100,7 +100,7 @@ class KubernetesTransport(Transport):
             self._rest = min(max(FIRST_REST, 2 * self._rest), LONGEST_REST)
             raise
 
-    async def watch_cordoned(self, node: str) -> AsyncIterator[bool]:
+    async def watch_cordoned(self, node: str) -> AsyncGenerator[bool, None]:
         """See :meth:`Transport.watch_cordoned`: ``spec.unschedulable`` of the Node."""
         query = {"fieldSelector": f"metadata.name={node}"}
         told: bool | None = None
