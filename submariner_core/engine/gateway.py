@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import structlog
@@ -47,6 +47,7 @@ from submariner_core.engine.nat_discovery import NatDiscovery
 from submariner_core.engine.opening import Opening, keep_observing
 from submariner_core.engine.pin import Pin
 from submariner_core.engine.router import Router
+from submariner_core.engine.standbys import Standbys
 from submariner_core.engine.writer import Writer
 from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
@@ -60,7 +61,7 @@ from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.plan import Plan
 from submariner_core.reconcile.publish import connections, gateway_object, lasting
 from submariner_core.reconcile.remotes import own_endpoint_object
-from submariner_core.reconcile.state import Site, State
+from submariner_core.reconcile.state import State
 from submariner_core.reconcile.stores import StoreView
 from submariner_core.reconcile.sync import Sync
 
@@ -86,6 +87,7 @@ class Gateway:
         self._broker = loaded.broker()
         self._kernel = Kernel()
         self._diary = Diary(loaded.hooks)
+        self._standbys = Standbys(loaded.slotted())
         self._conflicts: tuple[str, ...] = ()
         self._figures = Figures()
         self._reasons: tuple[str, ...] = ("it is starting",)
@@ -166,13 +168,7 @@ class Gateway:
         if self._broker is not None:
             self._writers[StoreName.BROKER] = self._writer("broker", self._broker)
         capabilities = {name: self._loaded.capabilities(name) for name, _ in self._drivers}
-        site = Site(
-            local.own_cluster(settings),
-            settings.failover.warm,
-            capabilities,
-            evidence=settings.failover.evidence,
-            discovers=settings.nat_discovery.port > 0,
-        )
+        site = local.own_site(settings, capabilities)
         state = State(site, broker=StoreView() if self._broker is not None else None)
         post = self._post
         self._router = Router(self._kernel, post)
@@ -343,7 +339,11 @@ class Gateway:
         self._flows.look()
         self._pin.look()
         up = (one for one in now if one.status is ConnectionStatus.CONNECTED)
-        return self._hand_over.consider(frozenset(one.endpoint.cluster_id for one in up))
+        wakes = (
+            self._hand_over.consider(frozenset(one.endpoint.cluster_id for one in up)),
+            self._standbys.look(state, now, boot_clock()),
+        )
+        return min((at for at in wakes if at is not None), default=None)
 
     def _figure(self, state: State, now: tuple[Connection, ...]) -> Figures:
         return Figures(
@@ -377,10 +377,16 @@ class Gateway:
             version=__version__,
             timestamp=int(time.time()),
             transitions=self._diary.transitions,
-            failure="; ".join(filter(None, (*self._conflicts, self._public_ip.problem))),
+            failure="; ".join(self._failures()),
             draining=decider.draining,
             notes=self._flows.notes,
         )
+
+    def _failures(self) -> Iterator[str]:
+        yield from self._conflicts
+        if self._public_ip.problem:
+            yield self._public_ip.problem
+        yield from map(str, self._standbys.missing)
 
     def _readiness(self) -> Readiness:
         return Readiness(not self._reasons, self._reasons)

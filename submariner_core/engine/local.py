@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
+from submariner_core.api.info import Capability
 from submariner_core.api.model import Cluster, Endpoint
 from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.node import ipv4
 from submariner_core.kernel import Kernel
 from submariner_core.reconcile.nat_peers import PORT_KEY
+from submariner_core.reconcile.state import Site
 
 
 async def health_check_ip(cluster_cidr: Sequence[IPNetwork], kernel: Kernel) -> IPv4Address | None:
@@ -31,6 +33,17 @@ def own_cluster(settings: Settings) -> Cluster:
         service_cidr=ipv4(settings.service_cidr),
         cluster_cidr=ipv4(settings.cluster_cidr),
         global_cidr=ipv4(settings.global_cidr),
+    )
+
+
+def own_site(settings: Settings, capabilities: Mapping[str, Capability]) -> Site:
+    """What does not change while the gateway runs; ``capabilities`` are its cable drivers'."""
+    return Site(
+        own_cluster(settings),
+        settings.failover.warm,
+        capabilities,
+        evidence=settings.failover.evidence,
+        discovers=settings.nat_discovery.port > 0,
     )
 
 

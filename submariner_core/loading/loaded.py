@@ -11,7 +11,7 @@ from submariner_core.api.cable import CableDriver
 from submariner_core.api.errors import PluginError
 from submariner_core.api.info import CableOptions, Capability, Options
 from submariner_core.api.lease import LeaseStore
-from submariner_core.api.naming import IPAddress
+from submariner_core.api.naming import SLOTS, IPAddress
 from submariner_core.api.route import RouteDriver
 from submariner_core.api.transport import Transport
 from submariner_core.config.settings import Settings
@@ -95,6 +95,11 @@ class Loaded:
     def cable_ports(self) -> tuple[int, ...]:
         """Every UDP port on which a loaded cable driver listens, in order."""
         return tuple(sorted({port for one in self._parts for port in one.udp_ports()}))
+
+    def slotted(self) -> frozenset[str]:
+        """The cable drivers that have a UDP port for each slot of a remote cluster's gateways."""
+        parts = (one for one in self._parts if len(one.udp_ports()) == len(SLOTS))
+        return frozenset(one.part.name for one in parts)
 
     def report(self) -> tuple[PluginReport, ...]:
         """One row per part: cables, election, datastore, broker, route, extensions."""

@@ -149,7 +149,7 @@ def _cable(own: OwnSide, entry: GatewayEntry, driver: str, ours: bool) -> Cable:
         remote=remote,
         slot=entry.slot,
         address=way.address(remote),
-        port=_port(remote),
+        port=udp_port(remote),
         nat=way.nat,
         probe_local=own.endpoint.health_check_ip,
         probe_remote=remote.health_check_ip,
@@ -163,7 +163,8 @@ def _way(own: OwnSide, remote: Endpoint, driver: str) -> Way:
     return own.ways.get(remote.cable_name) or assumed(remote)
 
 
-def _port(remote: Endpoint) -> int:
+def udp_port(remote: Endpoint) -> int:
+    """The port that an endpoint, as its driver sees it, advertises; upstream's without one."""
     text = remote.backend_config.get("udp-port", "")
     if text.isascii() and text.isdecimal() and 0 < int(text) <= 65535:
         return int(text)
