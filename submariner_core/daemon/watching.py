@@ -10,6 +10,7 @@ import structlog
 from submariner_core.api.errors import StoreError
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Transport
+from submariner_core.daemon.complaint import Complaint
 from submariner_core.kernel import Kernel, KernelError
 
 BACKOFF = (0.1, 5.0)
@@ -29,14 +30,15 @@ async def watch_store(
     lost: Callable[[str], None],
 ) -> None:
     """Watch until cancelled; ``lost`` gets the reason once for each time the store goes away."""
+    gone = Complaint(log, "store-away", "store-back", store=name)
     wait = BACKOFF[0]
     away = False
     while True:
+        bug: Exception | None = None
         try:
             async for event in transport.watch(kinds):
-                if away:
-                    log.info("store-back", store=name)
-                    away = False
+                gone.settled()
+                away = False
                 wait = BACKOFF[0]
                 changed(event)
             reason = "the watch ended"
@@ -44,11 +46,10 @@ async def watch_store(
             reason = str(error)
         except (OSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
-        except Exception as error:
-            log.exception("transport-bug", store=name)
-            reason = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - no plugin stops the daemon
+            reason, bug = f"{type(error).__name__}: {error}", error
+        gone.about(reason, bug)
         if not away:
-            log.warning("store-away", store=name, reason=reason)
             lost(reason)
             away = True
         await asyncio.sleep(wait)

@@ -13,6 +13,7 @@ from submariner_core.api.errors import ConfigError, SubmarinerError
 from submariner_core.api.naming import cable_name
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
+from submariner_core.daemon.complaint import Complaint
 from submariner_core.daemon.node import private_ip, underlay
 from submariner_core.engine import local
 from submariner_core.engine.events import Event, Observed, Opened
@@ -168,13 +169,15 @@ async def keep_observing(
     name: str, driver: CableDriver, post: Callable[[Event], None], opened: asyncio.Event
 ) -> None:
     """Post a driver's observations until cancelled, starting once it is open."""
+    blind = Complaint(log, "observe-failed", "observed-again", driver=name)
     await opened.wait()
     while True:
         try:
             async for states in driver.watch():
+                blind.settled()
                 post(Observed(name, tuple(states)))
         except (SubmarinerError, OSError, TimeoutError) as error:
-            log.warning("observe-failed", driver=name, reason=str(error) or "no answer")
-        except Exception:
-            log.exception("driver-bug", driver=name)
+            blind.about(str(error) or "no answer")
+        except Exception as error:  # noqa: BLE001 - no plugin stops the gateway
+            blind.about(f"{type(error).__name__}: {error}", error)
         await asyncio.sleep(RETRY)

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Collection
 
 import pytest
+from structlog.testing import capture_logs
 
 from submariner_core.api.codec import encode
 from submariner_core.api.transport import Event, Kind, Snapshot
@@ -85,6 +86,8 @@ async def test_a_transport_with_a_bug_is_survived() -> None:
             yield
 
     watch = Watch(Broken())
-    async with watch.running():
-        await asyncio.sleep(30)
+    with capture_logs() as logs:
+        async with watch.running():
+            await asyncio.sleep(30)
+    assert [(one["event"], one["log_level"]) for one in logs] == [("store-away", "error")]
     assert watch.lost == ["TypeError: a bug"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from submariner_core.api.errors import ConfigError
 from submariner_core.api.network import Address, RouteLookup
@@ -234,6 +235,19 @@ async def test_a_watch_that_raises_or_ends_is_begun_again(
 
     monkeypatch.setattr(site.first, "watch", watch)
     assert len(await observing(site.first, 3 * RETRY + 1, lambda: None)) == 2
+
+
+async def test_a_driver_that_cannot_tell_what_it_holds_is_logged_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def watch() -> AsyncIterator[tuple]:
+        raise TypeError("a bug")
+        yield ()
+
+    monkeypatch.setattr(site.first, "watch", watch)
+    with capture_logs() as logs:
+        await observing(site.first, 20 * RETRY, lambda: None)
+    assert [(one["event"], one["log_level"]) for one in logs] == [("observe-failed", "error")]
 
 
 async def test_a_public_address_that_is_found_later_is_advertised(site: Site) -> None:
