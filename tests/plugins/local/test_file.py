@@ -16,7 +16,7 @@ from submariner_local.sqlite import records, schema
 from submariner_local.sqlite.store import FileLeaseStore, FileTransport
 
 from submariner_core.api.codec import decode, encode
-from submariner_core.api.errors import RecordMalformed, StoreError, StoreUnavailable
+from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError, StoreUnavailable
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 from tests.reconcile.objects import stored_cluster
@@ -156,6 +156,17 @@ async def test_a_row_that_somebody_spoilt_is_refused_and_all_others_are_read(
             decode(told.records[1])
     await far.put(bad, fence)
     assert "bad" in await names(far)
+
+
+@pytest.mark.parametrize("epoch", [2**53, 2**63, 10**19 - 1, 10**30])
+async def test_an_epoch_that_no_reader_takes_fences_nobody(
+    tmp_path: Path, transport_to: Open, record: Build, epoch: int
+) -> None:
+    transport = transport_to(LocalOptions(path=tmp_path / "store.db"))
+    await transport.put(record(Kind.CLUSTER, "east", epoch), None)
+    await transport.put(record(Kind.CLUSTER, "east", 4), Fence("east", 4))
+    with pytest.raises(StaleEpoch):
+        await transport.put(record(name="a"), Fence("east", 3))
 
 
 async def test_an_object_nested_too_deep_for_some_reader_is_not_stored(

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from submariner_core.api.codec_annotations import MAX_EPOCH
 from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
 from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
@@ -144,9 +145,14 @@ def _origin(labels: str) -> str | None:
 
 
 def _epoch(annotations: str) -> int:
-    """The epoch among these annotations; -1 where there is none, as with an upstream peer's."""
+    """The epoch among these annotations; -1 where there is none, as with an upstream peer's.
+
+    One that readers refuse fences nobody: no leader could ever write a higher one.
+    """
     text = str(_object(annotations).get(EPOCH_ANNOTATION, ""))
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return -1
+    return epoch if (epoch := int(text)) < MAX_EPOCH else -1
 
 
 def _next_revision(connection: sqlite3.Connection) -> int:
