@@ -52,7 +52,7 @@ class Elector:
 
     ``on_change`` is called, never re-entrantly, whenever this gateway becomes active or passive,
     or its epoch is raised. ``reclaims``: this process holds its host's lock (see
-    :class:`~submariner_core.engine.identity.HostLock`). ``clock`` gives boot-clock seconds.
+    :class:`~submariner_core.daemon.lock.HostLock`). ``clock`` gives boot-clock seconds.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from submariner_core.api.transport import Kind, Snapshot, Transport
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
 from submariner_core.daemon.closing import close_all
+from submariner_core.daemon.lock import GATEWAY, HostLock, lock_host
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.daemon.reloading import Reread, reload_on_hangup
 from submariner_core.daemon.serving import beat, serve
@@ -40,7 +41,7 @@ from submariner_core.engine.events import (
 )
 from submariner_core.engine.flows import Flows
 from submariner_core.engine.handover import HandOver
-from submariner_core.engine.identity import HostLock, lock_host, new_identity
+from submariner_core.engine.identity import new_identity
 from submariner_core.engine.lanes import Lanes
 from submariner_core.engine.metrics import Figures, GatewayCollector
 from submariner_core.engine.nat_discovery import NatDiscovery
@@ -95,7 +96,7 @@ class Gateway:
 
     async def run(self) -> None:
         """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
-        lock = await lock_host(self._settings.state_dir)
+        lock = await lock_host(self._settings.state_dir, GATEWAY)
         try:
             metrics = self._settings.metrics
             server = serve(

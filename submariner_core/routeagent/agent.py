@@ -20,6 +20,7 @@ from submariner_core.api.transport import Snapshot
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
 from submariner_core.daemon.closing import close_all
+from submariner_core.daemon.lock import ROUTE_AGENT, lock_host
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.daemon.reloading import Reread, reload_on_hangup
 from submariner_core.daemon.serving import beat, serve
@@ -76,6 +77,14 @@ class RouteAgent:
 
     async def run(self) -> None:
         """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
+        lock = await lock_host(self._settings.state_dir, ROUTE_AGENT)
+        try:
+            await self._run()
+        finally:
+            await close_all((self._driver.close, self._datastore.close, self._kernel.close))
+            lock.release()
+
+    async def _run(self) -> None:
         settings = self._settings
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -116,7 +125,6 @@ class RouteAgent:
                     task.cancel()
         finally:
             server.stop()
-            await close_all((self._driver.close, self._datastore.close, self._kernel.close))
 
     def _works(self, server: HealthServer) -> list[Coroutine[Any, Any, None]]:
         works: list[Coroutine[Any, Any, None]] = [

@@ -9,7 +9,6 @@ from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from submariner_core.api.cable import Cable, LocalGateway
 from submariner_core.api.cable import Path as CablePath
@@ -17,14 +16,11 @@ from submariner_core.api.model import Metadata, RouteAgent, RouteAgentObject
 from submariner_core.api.network import Nexthop, Route, Rule
 from submariner_core.api.route import NodePlan, OverlayPeer
 from submariner_core.cli.node import task
-from submariner_core.cli.node.running import LOCK, StillRunning, nothing_runs, route_agent_answers
-from submariner_core.config.settings import Metrics
-from submariner_core.engine.identity import HostLock
+from submariner_core.daemon import lock as locks
+from submariner_core.daemon.lock import HostLock, lock_path
 from submariner_core.kernel import Kernel
 from submariner_core.loading import load_from
-from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.reconcile.routing import ClusterRouting, ProbePath, routing
-from submariner_core.routeagent.metrics import Figures, RouteAgentCollector
 from tests.cli.conftest import Run
 from tests.cli.stores import Stores, cluster
 from tests.reconcile.objects import endpoint, stored_gateway
@@ -181,7 +177,7 @@ def test_a_running_gateway_is_not_cleaned_up_behind_its_back(
     stores: Stores, run: Run, tmp_path: Path
 ) -> None:
     set_up(stores)
-    lock = HostLock(tmp_path / "state" / LOCK)
+    lock = HostLock(lock_path(tmp_path / "state", locks.GATEWAY))
     assert lock.acquire()
     before = listing()
     result = run("cleanup", "--config", stores.path, "--yes")
@@ -189,7 +185,9 @@ def test_a_running_gateway_is_not_cleaned_up_behind_its_back(
     assert "a gateway of this host runs" in result.stderr
     assert listing() == before
     assert run("cleanup", "--config", stores.path, "--yes", "--force").exit_code == 0
-    assert (tmp_path / "state" / LOCK).exists(), "the lock of a gateway that runs is its own"
+    assert lock_path(tmp_path / "state", locks.GATEWAY).exists(), (
+        "its own, as it runs"
+    )
     lock.release()
 
 
@@ -266,19 +264,15 @@ async def test_a_node_without_an_address_is_waited_for(
         assert await waiting == OWN
 
 
-async def test_a_route_agent_that_runs_is_noticed(stores: Stores) -> None:
-    settings = load_from(stores.path, {}).settings
-    registry = CollectorRegistry()
-    registry.register(RouteAgentCollector(Figures))
-    server = HealthServer("0.0.0.0", 32782, registry, lambda: Readiness(True))
-    busy = settings.model_copy(update={"metrics": Metrics(route_agent_port=32782)})
-    assert not await route_agent_answers(busy)
-    server.start()
-    try:
-        assert await route_agent_answers(busy)
-        with pytest.raises(StillRunning, match="on port 32782"):
-            async with nothing_runs(busy, force=False):
-                pass
-    finally:
-        server.stop()
-    assert not (settings.state_dir / LOCK).exists()
+def test_a_running_route_agent_is_not_cleaned_up_behind_its_back(
+    stores: Stores, run: Run, tmp_path: Path
+) -> None:
+    set_up(stores)
+    lock = HostLock(lock_path(tmp_path / "state", locks.ROUTE_AGENT))
+    assert lock.acquire()
+    result = run("cleanup", "--config", stores.path, "--yes")
+    assert result.exit_code == 1
+    assert "a route agent of this host runs" in result.stderr
+    lock.release()
+    assert run("cleanup", "--config", stores.path, "--yes").exit_code == 0
+    assert not (tmp_path / "state").exists()

@@ -256,7 +256,7 @@ async def test_a_status_that_is_published_last_says_passive(site: EastSite) -> N
 async def test_a_second_process_on_the_same_host_says_why_it_cannot_start(
     site: EastSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("submariner_core.engine.identity.LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr("submariner_core.daemon.lock.PATIENCE", 0.2)
     node = site.node(1)
     async with node.running():
         await until(lambda: node.says.status.version == __version__)
