@@ -55,7 +55,10 @@ def refusal(
                 "(a token file is read again by itself)"
             )
         case 403:
-            error = StoreError(f"{where}; its Role must allow this: see deploy/rbac")
+            advice = (
+                "" if "denied request" in message else "; a Role must allow it: see deploy/rbac"
+            )
+            error = StoreError(f"{where}{advice}")
         case 404:
             error = _missing(where, resource, said)
         case 409:
