@@ -7,6 +7,7 @@ Units are in the names of nothing: every duration is in seconds. Where a value c
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 from collections.abc import Mapping
 from ipaddress import (
@@ -69,9 +70,25 @@ def _listening_address(value: str) -> str:
         raise ValueError(f"{value!r} is not an IP address such as 127.0.0.1") from None
 
 
+def _spelt(pattern: str, words: str) -> AfterValidator:
+    """The whole of a string matches ``pattern``, which ``words`` say for people."""
+
+    def judge(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(f"must be {words}")
+        return value
+
+    return AfterValidator(judge)
+
+
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ClusterID = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    str,
+    StringConstraints(min_length=1, max_length=63),
+    _spelt(
+        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        "lower-case letters, digits and '-', with a letter or digit at both ends",
+    ),
 ]
 Name = Annotated[str, StringConstraints(min_length=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -79,7 +96,12 @@ ProbeInterval = Annotated[float, Field(ge=0.01, le=3600)]
 UnderlayAddress = Annotated[IPv4Address, AfterValidator(_underlay_address)]
 ListeningAddress = Annotated[str, AfterValidator(_listening_address)]
 PluginName = Annotated[
-    str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    str,
+    StringConstraints(min_length=1),
+    _spelt(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*",
+        "letters, digits, '.', '_' and '-', with a letter or digit at the beginning",
+    ),
 ]
 
 ROLE_KEYS = ("election", "datastore", "broker", "route")

@@ -65,7 +65,7 @@ def test_a_missing_plugin_is_an_error_with_its_place(config: Path, run: Run) -> 
 def test_the_environment_can_be_checked_too(config: Path, run: Run) -> None:
     result = run("check", SUBMARINER_CLUSTERID="East")
     assert result.exit_code == 1
-    assert result.stderr.startswith("SUBMARINER_CLUSTERID: cluster_id: must match")
+    assert result.stderr.startswith("SUBMARINER_CLUSTERID: cluster_id: must be lower-case")
 
 
 def test_the_file_may_be_named_where_every_command_finds_it(config: Path, run: Run) -> None:
