@@ -131,8 +131,8 @@ class Userspace(Implementation):
                 *self._program,
                 device,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,  # errors go there, a banner to stderr
+                stderr=asyncio.subprocess.DEVNULL,
                 env={"PATH": os.environ.get("PATH", os.defpath)},  # not ours, with its secrets
                 cwd="/",
                 start_new_session=True,
@@ -144,7 +144,7 @@ class Userspace(Implementation):
             ) from None
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                _, said = await starter.communicate()
+                said, _ = await starter.communicate()
         except TimeoutError:
             raise CableError(
                 f"device {device}: {PROGRAM} did not start in {START_TIMEOUT:.0f} s"
@@ -158,7 +158,7 @@ class Userspace(Implementation):
 
 
 def _why(device: str, said: str) -> str:
-    """Why a daemon did not start: its own error, without the banner around it."""
+    """Why a daemon did not start: its own error."""
     errors = [line for line in said.splitlines() if line.startswith("ERROR")]
     reason = (
         errors[-1].rpartition("Failed to ")[2] if errors else said.strip() or "no reason given"

@@ -1,0 +1,157 @@
+"""Devices that are in the way, gone, or come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+
+import pytest
+
+from submariner_core.api.errors import CableError
+
+pytestmark = pytest.mark.netns
+
+
+async def test_a_device_of_another_kind_is_left_alone_and_named(underlay) -> None:
+    east = underlay.gateway("east", "172.31.0.1")
+    east.run("ip link add submariner type bridge")
+    with pytest.raises(CableError, match=r"device submariner: .* kind bridge"):
+        await east.open()
+    await east.cleanup()
+    assert "submariner" in east.run("ip link show type bridge")
+
+
+async def test_a_tunnel_of_another_program_is_left_alone_and_named(underlay) -> None:
+    east = underlay.gateway("east", "172.31.0.1")
+    east.run("ip tuntap add submariner mode tun")
+    with pytest.raises(CableError, match="a tunnel of another program"):
+        await east.open()
+    await east.cleanup()
+    assert "submariner" in east.run("ip tuntap")
+
+
+async def test_a_taken_port_is_named_and_others_are_not_disturbed(underlay) -> None:
+    east, west = await underlay.pair()
+    taken = underlay.gateway("north", "172.31.0.3")
+    with (
+        underlay.netns.entered(taken.namespace),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        other.bind(("0.0.0.0", 4500))
+        with pytest.raises(CableError, match=r"UDP port 4500 is taken.*options\.wireguard\.port"):
+            await taken.open()
+    await taken.open()
+    await taken.connect(east.endpoint)
+    await east.connect(taken.endpoint)
+    east.ping(taken.pods[0])
+    east.ping(west.pods[0])
+
+
+async def test_the_port_of_a_further_slot_may_be_taken_as_well(underlay) -> None:
+    east, west = await underlay.pair()
+    with (
+        underlay.netns.entered(east.namespace),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        other.bind(("0.0.0.0", 4502))
+        with pytest.raises(CableError, match="UDP port 4502 is taken"):
+            await east.connect(west.endpoint, slot=2)
+
+
+async def test_another_port_is_taken_up_in_place(underlay) -> None:
+    east, west = await underlay.pair()
+    before = east.indices()
+    await east.restart(port=4600)
+    assert (await east.open())["udp-port"] == "4600"
+    assert east.indices() == before
+    await west.connect(east.endpoint)
+    west.ping(east.pods[0])
+
+
+async def test_cleanup_in_a_new_process_removes_all_and_nothing_else(underlay) -> None:
+    east, west = await underlay.pair()
+    await east.connect(west.endpoint, slot=3)
+    east.run("ip link add submariner-lan type bridge")
+    await east.restart()
+    await east.cleanup()
+    assert [name.split(": ")[1] for name in east.indices()] == ["submariner-lan"]
+    assert list(east.state_dir.iterdir()) == []
+    await east.deserted()
+    await east.cleanup()
+
+
+async def test_a_device_that_vanished_comes_back_with_all_its_peers(underlay) -> None:
+    east, west = await underlay.pair()
+    await east.connected(west.endpoint)
+    east.run("ip link delete submariner")
+    await east.deserted()
+    await east.open()
+    await east.connect(west.endpoint)
+    east.ping(west.pods[0], 2)
+
+
+async def test_a_daemon_that_dies_is_started_again_and_the_gap_is_told(userspace) -> None:
+    east, west = await userspace.pair()
+    await east.connected(west.endpoint)
+    with userspace.netns.entered(east.namespace):
+        watching = east.driver.watch()
+        await anext(watching)
+        (pid,) = east.daemons()
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while not east.driver.figures.deaths:
+                await anext(watching)
+        await watching.aclose()
+    assert east.driver.figures.deaths == {"submariner": 1}
+    assert 0 < east.driver.figures.gap < 5
+    await east.connect(west.endpoint)
+    east.ping(west.pods[0], 2)
+    assert len(east.daemons()) == 1
+
+
+async def test_daemons_have_a_session_of_their_own(userspace) -> None:
+    east, _ = await userspace.pair()
+    (pid,) = east.daemons()
+    assert os.getsid(pid) != os.getsid(0)
+    assert os.getpgid(pid) != os.getpgid(0)
+
+
+async def test_a_missing_program_is_named_with_its_package(userspace) -> None:
+    east = userspace.gateway("east", "172.31.0.1")
+    _, program = east.driver._devices._every
+    program._program = ("no-such-wireguard-go",)
+    with pytest.raises(CableError, match="apt-get install wireguard-go"):
+        await east.open()
+
+
+async def test_without_privileges_the_capability_is_named(userspace) -> None:
+    east = userspace.gateway("east", "172.31.0.1")
+    _, program = east.driver._devices._every
+    program._program = ("setpriv", "--bounding-set=-net_admin", "wireguard-go")
+    with pytest.raises(CableError, match="CAP_NET_ADMIN"):
+        await east.open()
+
+
+async def test_auto_takes_the_kernel_if_it_can(userspace) -> None:
+    east = userspace.gateway("east", "172.31.0.1", implementation="auto")
+    with contextlib.suppress(AssertionError):
+        east.run("ip link add try type wireguard")
+    expected = "kernel" if "try" in east.run("ip link") else "userspace"
+    await east.open()
+    assert east.driver._devices.implementation.name == expected
+
+
+@pytest.mark.kernel
+async def test_auto_adopts_what_is_there(userspace) -> None:
+    east = userspace.gateway("east", "172.31.0.1")
+    await east.open()
+    await east.restart(implementation="auto")
+    await east.open()
+    assert east.driver._devices.implementation.name == "userspace"
+    await east.restart(implementation="kernel")
+    await east.open()
+    assert east.driver._devices.implementation.name == "kernel"
+    assert "wireguard" in east.run("ip -d link show submariner")
