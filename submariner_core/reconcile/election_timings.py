@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+LONGEST = 5 * 86_400.0
+"""Seconds: a day, the longest duration that settings take, at its widest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timings:
@@ -39,7 +42,7 @@ class Timings:
 
     def recorded(self, duration: float) -> float:
         """A recorded duration to go by: one that makes no sense counts as our own."""
-        return duration if 0 < duration < math.inf else self.duration
+        return duration if 0 < duration <= LONGEST else self.duration
 
     def timeout(self, stretch: int) -> float:
         """How long one request to the store may take."""
