@@ -17,11 +17,14 @@ from typing import Self
 
 from submariner_lab import blueprint as drawing
 from submariner_lab import namespaces, state, topology
+from submariner_lab.blueprint import ClusterSite, Member
 from submariner_lab.cluster import Cluster
 from submariner_lab.errors import LabError, LabTimeout
 from submariner_lab.faults import Faults
 from submariner_lab.flow import FIRST_PORT, Flow
-from submariner_lab.node import Node, store_options
+from submariner_lab.kube.store import KubeStore
+from submariner_lab.local_store import LocalStore
+from submariner_lab.node import Node
 from submariner_lab.packetfilter import POD_PORT, SERVICE_PORT
 from submariner_lab.process import Process
 from submariner_lab.reach import Protocol, Seen, ask
@@ -31,6 +34,8 @@ from submariner_lab.tcp import Stream
 from submariner_lab.view import View
 
 POLL = 0.05
+STORES_START = 120.0
+"""Seconds; an API server takes some 3 on an idle machine."""
 
 
 class Lab:
@@ -44,16 +49,8 @@ class Lab:
         self.folder = root / self.id
         self.blueprint = drawing.draw(self.id, self.spec)
         self.view = View(self.folder / "watcher.out")
-        self.broker = Store(self.blueprint, self.blueprint.broker, self.folder)
-        self.clusters = tuple(
-            Cluster(
-                site,
-                tuple(Node(self.blueprint, node, self.spec, self.folder) for node in site.nodes),
-                Store(self.blueprint, site.store, self.folder),
-                self.view,
-            )
-            for site in self.blueprint.clusters
-        )
+        self.broker = self._store(self.blueprint.broker)
+        self.clusters = tuple(self._cluster(site) for site in self.blueprint.clusters)
         self.faults = Faults(self.blueprint)
         self._watcher = Process(
             "watcher",
@@ -77,6 +74,7 @@ class Lab:
             self._build()
             for store in self.stores:
                 store.process.start()
+            await self.until(self._served, STORES_START, "every store serves")
             if self.spec.daemons:
                 for node in self.nodes:
                     node.start()
@@ -112,6 +110,21 @@ class Lab:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
+    def _store(self, site: Member) -> Store:
+        kind = KubeStore if self.spec.store == "k8s" else LocalStore
+        return kind(self.blueprint, site, self.folder)
+
+    def _cluster(self, site: ClusterSite) -> Cluster:
+        store = self._store(site.store)
+        nodes = (
+            Node(self.blueprint, node, self.spec, self.folder, store=store, broker=self.broker)
+            for node in site.nodes
+        )
+        return Cluster(site, tuple(nodes), store, self.view)
+
+    async def _served(self) -> bool:
+        return all([await store.ready() for store in self.stores])
+
     def _build(self) -> None:
         namespaces.batch(topology.wan_root(self.blueprint))
         namespaces.batch(topology.wan_lines(), self.blueprint.wan_netns)
@@ -119,7 +132,7 @@ class Lab:
             store.build()
         for node in self.nodes:
             node.build()
-        watched = {s.site.name: store_options(s.site, s.folder) for s in self.stores}
+        watched = {s.site.name: (s.transport, dict(s.options())) for s in self.stores}
         (self.folder / "watcher.json").write_text(json.dumps(watched))
 
     # ---- what is in it

@@ -10,36 +10,42 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from submariner_lab import http, namespaces, topology
-from submariner_lab.blueprint import STORE_PORT, Blueprint, Member, NodeSite
-from submariner_lab.errors import LabError
+from submariner_lab.blueprint import Blueprint, NodeSite
 from submariner_lab.packetfilter import POD_PORT, ruleset
 from submariner_lab.pod import echo
 from submariner_lab.process import Process
+from submariner_lab.program import program
 from submariner_lab.spec import LabSpec
+from submariner_lab.store import Store
 
 PSK_DRIVERS = frozenset({"libreswan", "wireguard"})
 """Cable drivers that ask for a secret of the whole cluster set."""
 
 
-def program() -> str:
-    """The ``submariner`` command of this very installation."""
-    beside = Path(sys.executable).with_name("submariner")
-    found = str(beside) if beside.exists() else shutil.which("submariner")
-    if found is None:
-        raise LabError("no `submariner` command beside this Python: pip install submariner-core")
-    return found
-
-
 class Node:
-    """One node; ``gateway`` exists on every node, and is run on candidates."""
+    """One node; ``gateway`` exists on every node, and is run on candidates.
 
-    def __init__(self, blueprint: Blueprint, site: NodeSite, spec: LabSpec, folder: Path) -> None:
+    It is told of its cluster's ``store`` and of the ``broker``.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        site: NodeSite,
+        spec: LabSpec,
+        folder: Path,
+        *,
+        store: Store,
+        broker: Store,
+    ) -> None:
         self.site = site
         self.folder = folder / site.name
         self.config = self.folder / "node.yaml"
         self.alive = False
         self._blueprint = blueprint
         self._spec = spec
+        self._store = store
+        self._broker = broker
         self.gateway = self._daemon("gateway")
         self.route_agent = self._daemon("route-agent")
         self.echo = Process(
@@ -117,8 +123,6 @@ class Node:
 
     def _write_config(self) -> None:
         cluster = self._blueprint.cluster_of(self.site)
-        own = store_options(cluster.store, self.folder)
-        central = store_options(self._blueprint.broker, self.folder)
         document = {
             "cluster_id": cluster.cluster_id,
             "cluster_cidr": [str(cluster.cluster_cidr)],
@@ -127,15 +131,15 @@ class Node:
             "state_dir": str(self.folder / "state"),
             "plugins": {
                 "cable": list(self._spec.drivers),
-                "election": "local",
-                "datastore": "local",
-                "broker": "local",
+                "election": self._store.election,
+                "datastore": self._store.transport,
+                "broker": self._broker.transport,
                 "route": "kubeproxy",
             },
             "options": {
-                "election": dict(own),
-                "datastore": dict(own),
-                "broker": central,
+                "election": dict(self._store.options()),
+                "datastore": dict(self._store.options()),
+                "broker": dict(self._broker.options()),
                 **{name: {"psk_file": str(self._psk_file())} for name in self._psk_drivers()},
                 **{name: dict(options) for name, options in self._spec.options.items()},
             },
@@ -155,11 +159,3 @@ class Node:
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32))
         return path
-
-
-def store_options(store: Member, beside: Path) -> dict[str, str]:
-    """The ``local`` plugin's options for a store; its token lies in the lab's folder."""
-    return {
-        "url": f"http://{store.address}:{STORE_PORT}",
-        "token_file": str(beside.parent / store.name / "token"),
-    }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NAMES = ("east", "west", "north", "south")
+STORES = ("local", "k8s")
+"""What the stores of a lab can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,8 @@ class LabSpec:
     ``gateways`` is how many of each cluster's ``nodes`` (its first ones) are gateway candidates.
     ``driver`` is the cable driver, or several in order, separated by commas; ``options`` are
     plugin options by name. ``settings`` are further top-level settings of every node
-    (``lease``, ``failover``, …).
+    (``lease``, ``failover``, …). ``store`` is what the stores are: ``local``, or ``k8s``, a real
+    API server with its etcd for each cluster and for the broker.
     With ``daemons`` false, the topology and the stores stand alone.
 
     Raises ``ValueError`` for a size that cannot be built.
@@ -25,6 +28,7 @@ class LabSpec:
     nodes: int = 3
     gateways: int = 2
     driver: str = "vxlan"
+    store: str = "local"
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     settings: Mapping[str, object] = field(default_factory=dict, hash=False)
     daemons: bool = True
@@ -35,6 +39,8 @@ class LabSpec:
         return tuple(name.strip() for name in self.driver.split(","))
 
     def __post_init__(self) -> None:
+        if self.store not in STORES:
+            raise ValueError(f"stores are {' or '.join(STORES)}, not {self.store!r}")
         if not 1 <= self.clusters <= 60:
             raise ValueError(f"a lab has 1 to 60 clusters, not {self.clusters}")
         if not 1 <= self.nodes <= 200:

@@ -1,51 +1,72 @@
-"""A store of a lab: ``submariner store serve`` in a namespace of its own."""
+"""A store of a lab: a program in a namespace of its own, reached over the underlay."""
 
 from __future__ import annotations
 
-import secrets
+import abc
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from submariner_lab import namespaces, topology
-from submariner_lab.blueprint import STORE_PORT, Blueprint, Member
-from submariner_lab.node import program
+from submariner_lab.blueprint import Blueprint, Member
 from submariner_lab.process import Process
 
 
-class Store:
-    """The broker, or one cluster's datastore and lease store."""
+class Store(abc.ABC):
+    """The broker, or one cluster's datastore and lease store.
+
+    ``transport`` and ``election`` are the names of the plugins that reach it.
+    """
+
+    transport: str
+    election: str
 
     def __init__(self, blueprint: Blueprint, site: Member, folder: Path) -> None:
         self.site = site
         self.folder = folder / site.name
         self._blueprint = blueprint
-        self._token = self.folder / "token"
-        self.database = self.folder / "store.db"
         self.process = Process(
             f"store {site.name}",
             site.netns,
-            (
-                program(), "store", "serve",
-                "--listen", f"{site.address}:{STORE_PORT}",
-                "--database", str(self.database),
-                "--token-file", str(self._token),
-            ),
+            self.command(),
             self.folder / "store.log",
             host_name=site.name,
             run_dir=self.folder / "run",
-        )  # fmt: skip
+        )
 
     def build(self) -> None:
-        """Make the namespace and the token."""
+        """Make the namespace, and what the program reads at its start."""
         namespaces.batch(topology.member_root(self._blueprint, self.site))
         namespaces.batch(topology.port_lines(self.site), self._blueprint.wan_netns)
         namespaces.batch(topology.member_lines(self.site), self.site.netns)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._token.touch(mode=0o600)
-        self._token.write_text(secrets.token_hex(16) + "\n")
+        self.prepare()
 
     def wipe(self) -> None:
         """Stop it, lose every record and start it again empty."""
         self.process.kill()
-        for path in self.folder.glob(f"{self.database.name}*"):
-            path.unlink()
+        self.lose()
         self.process.start()
+
+    @abc.abstractmethod
+    def command(self) -> Sequence[str]:
+        """What to start."""
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Make what the program reads at its start, such as tokens."""
+
+    @abc.abstractmethod
+    def lose(self) -> None:
+        """Remove every record from the disk, while it does not run."""
+
+    @abc.abstractmethod
+    def options(self) -> Mapping[str, str]:
+        """Options of both plugins, for whoever is on the underlay."""
+
+    @abc.abstractmethod
+    async def ready(self) -> bool:
+        """Whether it serves."""
+
+    def direct_options(self) -> Mapping[str, str]:
+        """Options for whoever is in its own namespace: no part of the underlay is in between."""
+        return self.options()

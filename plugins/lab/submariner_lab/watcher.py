@@ -2,8 +2,9 @@
 
     python -m submariner_lab.watcher CONFIG OUTPUT
 
-CONFIG maps each store's name to its options. A line is an object with ``store`` and one of
-``reset`` (records follow anew), ``put`` (a record), ``deleted`` (kind and name), ``away`` (why).
+CONFIG maps each store's name to its plugin's name and options. A line is an object with ``store``
+and one of ``reset`` (records follow anew), ``put`` (a record), ``deleted`` (kind and name),
+``away`` (why).
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ RETRY = 0.3
 Emit = Callable[..., None]
 
 
-def open_transport(options: Mapping[str, Any]) -> Transport:
-    """The transport of the ``local`` plugin with these options."""
-    (entry,) = entry_points(group="submariner.broker", name="local")
+def open_transport(name: str, options: Mapping[str, Any]) -> Transport:
+    """The transport of this name with these options."""
+    (entry,) = entry_points(group="submariner.broker", name=name)
     plugin = entry.load()
     binding = pluggy.PluginManager(hooks.PROJECT)
     binding.add_hookspecs(hooks)
     binding.register(plugin)
-    model = plugin.submariner_plugin_info().options["local"]
+    model = plugin.submariner_plugin_info().options[name]
     (transport,) = binding.hook.submariner_transport(
-        name="local", options=model.model_validate(options), role="broker"
+        name=name, options=model.model_validate(options), role="broker"
     )
     assert isinstance(transport, Transport)
     return transport
@@ -53,10 +54,10 @@ def document(record: Record) -> dict[str, Any]:
     }
 
 
-async def follow(options: Mapping[str, Any], emit: Emit) -> None:
+async def follow(name: str, options: Mapping[str, Any], emit: Emit) -> None:
     """Report one store for ever."""
     while True:
-        transport = open_transport(options)
+        transport = open_transport(name, options)
         try:
             async for event in transport.watch(tuple(Kind)):
                 if isinstance(event, Snapshot):
@@ -74,15 +75,15 @@ async def follow(options: Mapping[str, Any], emit: Emit) -> None:
         await asyncio.sleep(RETRY)
 
 
-async def watch(stores: Mapping[str, Mapping[str, Any]], output: TextIO) -> None:
+async def watch(stores: Mapping[str, tuple[str, Mapping[str, Any]]], output: TextIO) -> None:
     """Watch all stores until killed."""
 
     def emitter(store: str) -> Emit:
         return lambda **event: print(json.dumps({"store": store, **event}), file=output)
 
     async with asyncio.TaskGroup() as group:
-        for name, options in stores.items():
-            group.create_task(follow(options, emitter(name)), name=name)
+        for store, (name, options) in stores.items():
+            group.create_task(follow(name, options, emitter(store)), name=store)
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from submariner_lab.demo.screen import Screen
 from submariner_lab.demo.story import tell
 from submariner_lab.errors import LabError
 from submariner_lab.lab import Lab
-from submariner_lab.node import program
-from submariner_lab.spec import LabSpec
+from submariner_lab.program import program
+from submariner_lab.spec import STORES, LabSpec
 
 
 @click.command()
@@ -24,6 +24,13 @@ from submariner_lab.spec import LabSpec
 @click.option("--nodes", default=3, show_default=True, help="Nodes in each cluster.")
 @click.option("--gateways", default=2, show_default=True, help="Gateway candidates among them.")
 @click.option("--driver", default="vxlan", show_default=True, help="The cable driver.")
+@click.option(
+    "--store",
+    default="local",
+    show_default=True,
+    type=click.Choice(STORES),
+    help="What the stores are: small servers, or real Kubernetes API servers (make kube-assets).",
+)
 @click.option("--keep", is_flag=True, help="Leave the lab up, and say how to enter it.")
 @click.option("--down", is_flag=True, help="Remove kept labs, and do nothing else.")
 @click.option(
@@ -34,8 +41,9 @@ from submariner_lab.spec import LabSpec
     help="Where labs are recorded, with their files.",
 )
 def demo(
-    clusters: int, nodes: int, gateways: int, driver: str, keep: bool, down: bool, root: Path
-) -> None:
+    clusters: int, nodes: int, gateways: int, driver: str, store: str, keep: bool, down: bool,
+    root: Path,
+) -> None:  # fmt: skip
     """Build clusters of network namespaces, connect them, fail one over, remove them.
 
     Needs root. Asks nothing and changes nothing outside namespaces of its own. Exit status 0 if
@@ -48,7 +56,9 @@ def demo(
         _down(console, root)
         return
     try:
-        spec = LabSpec(clusters=clusters, nodes=nodes, gateways=gateways, driver=driver)
+        spec = LabSpec(
+            clusters=clusters, nodes=nodes, gateways=gateways, driver=driver, store=store
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
@@ -67,7 +77,8 @@ async def _run(lab: Lab, console: Console, keep: bool) -> list[Finding]:
     with Screen(console) as screen:
         screen.step(
             f"lab {lab.id}: {spec.clusters} clusters of {spec.nodes} nodes,"
-            f" {spec.gateways} gateway candidates each, a broker, driver {spec.driver}"
+            f" {spec.gateways} gateway candidates each, a broker, driver {spec.driver},"
+            f" stores {spec.store}"
         )
         async with lab, asyncio.TaskGroup() as group:
             table = group.create_task(screen.refresh(lab))

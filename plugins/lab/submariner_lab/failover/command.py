@@ -19,6 +19,7 @@ from submariner_lab.failover.picture import draw
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.series import Say, Series
 from submariner_lab.failover.table import report
+from submariner_lab.spec import STORES
 
 WIDTH = 160
 """Columns of a table that is not shown on a terminal."""
@@ -32,6 +33,13 @@ WIDTH = 160
     default=("vxlan",),
     show_default=True,
     help="A cable driver; may be repeated.",
+)
+@click.option(
+    "--store",
+    default="local",
+    show_default=True,
+    type=click.Choice(STORES),
+    help="What the stores are: small servers, or real Kubernetes API servers (make kube-assets).",
 )
 @click.option(
     "--scenario",
@@ -75,8 +83,8 @@ WIDTH = 160
     help="Where labs are recorded, with their files.",
 )
 def failover(
-    drivers: tuple[str, ...], names: tuple[str, ...], runs: int, quick: bool, form: str,
-    out: Path | None, picture: Path | None, root: Path,
+    drivers: tuple[str, ...], store: str, names: tuple[str, ...], runs: int, quick: bool,
+    form: str, out: Path | None, picture: Path | None, root: Path,
 ) -> None:  # fmt: skip
     """Measure what each fault costs, per cable driver, in a lab of two clusters.
 
@@ -90,7 +98,7 @@ def failover(
     for lab_id in state.remove_orphans(root):
         click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
     scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
-    series = Series(runs, quick=quick, root=root, say=_progress())
+    series = Series(runs, quick=quick, root=root, say=_progress(), store=store)
     ended: ending.Ended | None = None
     broken = ""
     try:

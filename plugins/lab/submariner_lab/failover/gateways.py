@@ -7,7 +7,8 @@ import time
 
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.stage import Impossible, Stage
-from submariner_lab.node import Node, program
+from submariner_lab.node import Node
+from submariner_lab.program import program
 
 LEAVE = 60.0
 """Seconds that a gateway has to hand over, to drain and to exit."""

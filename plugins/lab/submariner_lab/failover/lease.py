@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 import pluggy
 
 from submariner_core.api import hooks
 from submariner_core.api.lease import LeaseRecord, LeaseStore
+from submariner_lab import namespaces
 from submariner_lab.cluster import Cluster
 
 CALM = 10.0
@@ -19,17 +21,24 @@ LEASE = 3.0
 
 
 async def read_lease(cluster: Cluster) -> LeaseRecord | None:
-    """The record, read from the store's file: no part of the lab's network is in between."""
-    (entry,) = entry_points(group="submariner.election", name="local")
+    """The record, read beside the store: no part of the lab's network is in between."""
+    store = cluster.store
+
+    def read() -> LeaseRecord | None:
+        return asyncio.run(_read(store.election, store.direct_options(), cluster.name))
+
+    return await asyncio.to_thread(namespaces.inside, store.site.netns, read)
+
+
+async def _read(name: str, options: Mapping[str, str], cluster_id: str) -> LeaseRecord | None:
+    (entry,) = entry_points(group="submariner.election", name=name)
     plugin = entry.load()
     binding = pluggy.PluginManager(hooks.PROJECT)
     binding.add_hookspecs(hooks)
     binding.register(plugin)
-    model = plugin.submariner_plugin_info().options["local"]
+    model = plugin.submariner_plugin_info().options[name]
     (store,) = binding.hook.submariner_lease_store(
-        name="local",
-        options=model.model_validate({"path": str(cluster.store.database)}),
-        cluster_id=cluster.name,
+        name=name, options=model.model_validate(options), cluster_id=cluster_id
     )
     assert isinstance(store, LeaseStore)
     try:

@@ -21,11 +21,14 @@ Say = Callable[[str], None]
 class Series:
     """Puts labs through scenarios. ``say`` gets a line of progress at a time."""
 
-    def __init__(self, runs: int, *, quick: bool, root: Path, say: Say) -> None:
+    def __init__(
+        self, runs: int, *, quick: bool, root: Path, say: Say, store: str = "local"
+    ) -> None:
         self._runs = runs
         self._quick = quick
         self._root = root
         self._say = say
+        self._store = store
         self.done: list[Run] = []
         """Every run so far, in order."""
 
@@ -37,7 +40,7 @@ class Series:
         """
         waiting = deque((one, number) for one in scenarios for number in range(1, self._runs + 1))
         while waiting:
-            async with Lab(LabSpec(driver=driver), self._root) as lab:
+            async with Lab(LabSpec(driver=driver, store=self._store), self._root) as lab:
                 self._say(f"{driver}: lab {lab.id} starts")
                 await lab.restore(SETTLE)
                 while waiting:

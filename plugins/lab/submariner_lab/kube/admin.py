@@ -7,7 +7,6 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 from submariner_core.api import schema
@@ -64,11 +63,16 @@ class Admin:
 
     def install_definitions(self) -> None:
         """Install our custom resource definitions, and wait until they are served."""
+        there = {item["metadata"]["name"] for item in self.call("GET", DEFINITIONS)["items"]}
         for kind in Kind:
-            self.call("POST", DEFINITIONS, schema.definition(kind))
-        for kind in Kind:
-            path = f"/apis/{schema.GROUP}/{schema.VERSION}/{schema.plural(kind)}"
+            if f"{schema.plural(kind)}.{schema.GROUP}" not in there:
+                self.call("POST", DEFINITIONS, schema.definition(kind))
+        for path in self.kinds():
             self._until(lambda path=path: bool(self.call("GET", path)), 30, f"{path} is served")
+
+    def kinds(self) -> tuple[str, ...]:
+        """The paths of our kinds."""
+        return tuple(f"/apis/{schema.GROUP}/{schema.VERSION}/{schema.plural(k)}" for k in Kind)
 
     def make_namespace(self, name: str) -> None:
         """Make a namespace."""
@@ -102,7 +106,7 @@ class Admin:
             time.sleep(POLL)
 
 
-def options(server: ApiServer, namespace: str) -> dict[str, Path | str]:
+def options(server: ApiServer, namespace: str) -> dict[str, str]:
     """Options of the ``k8s`` plugins for this server, as the administrator."""
     return {
         "url": server.url,

@@ -1,0 +1,99 @@
+"""Clusters whose stores are real API servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from submariner_lab import Lab, LabSpec
+from submariner_lab.errors import LabError
+from submariner_lab.kube import assets
+from submariner_lab.matrix import questions, try_all
+
+pytestmark = [
+    pytest.mark.kube,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_lab() -> AsyncIterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces: run as root")
+    try:
+        assets.find()
+    except LabError as error:
+        pytest.skip(str(error))
+    async with Lab(LabSpec(store="k8s")) as lab:
+        yield lab
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lab(shared_lab: Lab) -> AsyncIterator[Lab]:
+    await shared_lab.restore(120)
+    yield shared_lab
+    assert shared_lab.crashes() == []
+
+
+async def test_pods_of_two_clusters_reach_each_other(lab: Lab) -> None:
+    answers = await try_all(questions(lab))
+    assert [answer.failure for answer in answers if answer.failure] == []
+
+
+async def test_a_leader_that_leaves_hands_over_through_the_lease_and_not_a_packet_is_lost(
+    lab: Lab,
+) -> None:
+    east, west = lab.clusters
+    epoch, leader = east.epoch, east.leader
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        leader.gateway.terminate()
+        await lab.until(lambda: east.epoch == epoch + 1, 30, "another gateway leads")
+        assert await leader.gateway.wait(40) == 0
+        await flow.flowing(1000)
+    assert east.leader is not leader
+    assert flow.report.lost == 0
+
+
+async def test_a_leader_without_power_is_followed_by_another_at_a_higher_epoch(lab: Lab) -> None:
+    east, west = lab.clusters
+    epoch, leader = east.epoch, east.leader
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        leader.power_off()
+        await lab.until(lambda: east.epoch > epoch, 60, "another gateway leads")
+        await flow.flowing(1000)
+    assert east.leader is not leader
+
+
+async def test_an_api_server_that_is_killed_and_started_again_costs_nothing(lab: Lab) -> None:
+    east, west = lab.clusters
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        east.store.process.kill()
+        await asyncio.sleep(5)  # longer than the lease
+        east.store.process.start()
+        await lab.until(east.store.ready, 60, "the API server serves again")
+        await lab.until(lab.settled, 60, "settled after the API server came back")
+        await flow.flowing(1000)
+    assert flow.report.lost == 0
+
+
+async def test_a_wiped_broker_is_filled_again(lab: Lab) -> None:
+    east, west = lab.clusters
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        lab.broker.wipe()
+
+        def filled() -> bool:
+            found = {endpoint.spec.cluster_id for endpoint in lab.view.endpoints("broker")}
+            return lab.view.away("broker") is None and found == {east.name, west.name}
+
+        await asyncio.sleep(0.5)
+        await lab.until(filled, 60, "every cluster's Endpoint is at the broker again")
+        await flow.flowing(1000)
+    assert flow.report.lost == 0
