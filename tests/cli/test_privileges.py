@@ -54,6 +54,6 @@ def test_a_state_folder_that_is_somebody_elses_is_one_line(stores: Stores, tmp_p
         parent.chmod(0o755)  # so that anyone comes as far as the folder itself
     done = submariner(AS_NOBODY, "cleanup", "--yes", "--config", str(stores.path))
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        f"state_dir: {tmp_path / 'state' / 'gateway.lock'}: Permission denied; run as root"
-    ]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"state_dir: {tmp_path / 'state'}/")
+    assert line.endswith(": Permission denied; run as root")
