@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from submariner_core.api.model import GatewayObject
+from submariner_core.api.model import Endpoint, GatewayObject
 from submariner_core.daemon.clock import Clock
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.engine.campaign import Elector
@@ -21,11 +21,13 @@ from submariner_core.engine.decider import Decider
 from submariner_core.engine.flows import Flows
 from submariner_core.engine.traffic import wait_until_quiet
 from submariner_core.reconcile.election_identity import host_of
-from submariner_core.reconcile.handover import better, successors
+from submariner_core.reconcile.handover import better, cold, reaches, successors
 from submariner_core.reconcile.pin import pinned
 
 PATIENCE = 3.0
 """Seconds for which a standby must have been the better leader before it becomes it."""
+WARM_UP = 5.0
+"""Seconds for which a successor that held no cables may make them before it is named."""
 REST = (10.0, 300.0)
 """Seconds between two such changes by this process: the first, doubled up to the second."""
 
@@ -58,6 +60,8 @@ class HandOver:
         self._publisher = publisher
         self._clock = clock
         self._give_to: asyncio.Queue[str] = asyncio.Queue()
+        self._own: frozenset[str] = frozenset()
+        self._looked = asyncio.Event()
         self._better: str | None = None
         self._since = 0.0
         self._rest = REST[0]
@@ -68,6 +72,8 @@ class HandOver:
 
         ``own`` are the clusters this gateway reaches. :meth:`run` acts on it.
         """
+        self._own = own
+        self._looked.set()
         now = self._clock()
         found = better(self._decider.state, own, now)
         if found is None or not self._elector.leadership.active or self._decider.leaving:
@@ -98,8 +104,11 @@ class HandOver:
             if not self._elector.leadership.active:
                 return None
             endpoint = candidate.status.local_endpoint
+            starts_cold = cold(self._decider.state, candidate)
             self._decider.favour(endpoint.cable_name)
             log.info("handing-over", to=endpoint.hostname)
+            if starts_cold:
+                await self._warm_up(endpoint)
             await self._flows.offer(endpoint.cable_name)
             if await self._elector.hand_over(endpoint.hostname):
                 self._decider.favour(None)
@@ -109,6 +118,16 @@ class HandOver:
             log.warning("hand-over-not-taken", by=endpoint.hostname)
         self._decider.favour(None)
         return None
+
+    async def _warm_up(self, successor: Endpoint) -> None:
+        """Until it reaches what this gateway does, so that the lead does not move ahead of it."""
+        try:
+            async with asyncio.timeout(WARM_UP):
+                while not reaches(self._decider.state, successor.cable_name, self._own):
+                    self._looked.clear()
+                    await self._looked.wait()
+        except TimeoutError:
+            log.warning("successor-reaches-less", successor=successor.hostname)
 
     async def on_command(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """``hand-over`` of the control socket: ``to`` names a host, or is missing."""

@@ -91,6 +91,23 @@ def _better_off(
     return None
 
 
+def cold(state: State, candidate: GatewayObject) -> bool:
+    """Whether a gateway is too far down the list to hold cables: it makes them when favoured."""
+    current = own_endpoint_object(state)
+    listed = (current.gateways or ()) if current is not None else ()
+    warm = [entry.endpoint.cable_name for entry in listed[: state.site.warm]]
+    return candidate.status.local_endpoint.cable_name not in warm
+
+
+def reaches(state: State, cable_name: str, clusters: frozenset[str]) -> bool:
+    """Whether the gateway with that cable says that it reaches all of these clusters."""
+    return any(
+        clusters <= reached(gateway)
+        for gateway in state.datastore.gateways()
+        if gateway.status.local_endpoint.cable_name == cable_name
+    )
+
+
 def reached(gateway: GatewayObject) -> frozenset[str]:
     """The clusters to which a gateway has a connection that carries."""
     return frozenset(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from submariner_core.api.cable import Cable, Path
 from submariner_core.engine.control import ControlError
-from tests.engine.pair import pair
-from tests.engine.site import EastSite, settled, until
+from tests.engine.pair import listed, pair
+from tests.engine.site import EastSite, settled, until, west
 
 pytestmark = pytest.mark.netns
 
@@ -34,3 +37,31 @@ async def test_the_only_gateway_has_nobody_to_hand_over_to(site: EastSite) -> No
         await until(lambda: only._elector.leadership.active)
         with pytest.raises(ControlError, match=r"^no gateway is ready to take over; ready: none$"):
             await only._hand_over.on_command({})
+
+
+async def test_a_gateway_without_cables_has_them_before_it_is_named(
+    site: EastSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never again 17: what takes long to make is made before the lead moves, not after."""
+    async with pair(site) as (_, first, two, _):
+        await until(lambda: two.says.status.ready)
+        three = site.node(3)
+        connect, named_with = three.driver.connect, []
+
+        async def slow(cable: Cable) -> Path:
+            await asyncio.sleep(0.3)
+            return await connect(cable)
+
+        monkeypatch.setattr(three.driver, "connect", slow)
+        hand_over = first._elector.hand_over
+
+        async def spy(successor: str) -> bool:
+            named_with.append(three.connected)
+            return await hand_over(successor)
+
+        monkeypatch.setattr(first._elector, "hand_over", spy)
+        async with three.running():
+            await until(lambda: three.says.status.ready and len(listed(site)) == 3)
+            assert three.connected == frozenset()
+            assert await first._hand_over.give(three.name) == three.name
+    assert [west(101).cable_name in cables for cables in named_with] == [True]
