@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ipaddress import IPv4Address
 import structlog
 
 from submariner_core.observe.icmp import EchoReply, EchoRequest, EchoSocket
-from submariner_core.reconcile.health import Health, lost, patience, replied
+from submariner_core.reconcile.health import DOUBT, Health, doubtful, lost, patience, replied
 
 LATE = 0.05
 """Seconds by which the loop may be late before a round of judgements is void."""
@@ -39,7 +40,8 @@ log = structlog.get_logger("submariner.probes")
 class Target:
     """What to probe: ``interval`` in seconds; ``source`` as the probes' sender address.
 
-    ``alarmed`` is the interval from the first miss on.
+    ``alarmed`` is the interval from the first miss on; until there is a verdict, each such
+    interval is probed several times.
     """
 
     address: IPv4Address
@@ -47,9 +49,12 @@ class Target:
     interval: float
     alarmed: float = 0.1
 
-    def pause(self, health: Health) -> float:
-        """Seconds between two probes now."""
-        return min(self.interval, self.alarmed) if health.misses else self.interval
+    def pause(self, health: Health, misses: int) -> float:
+        """Seconds between two probes now; ``misses`` intervals without a reply are an error."""
+        if not health.misses:
+            return self.interval
+        alarmed = min(self.interval, self.alarmed)
+        return alarmed / DOUBT if doubtful(health, misses) else alarmed
 
 
 @dataclass(slots=True)
@@ -175,11 +180,15 @@ class Prober:
             if one.next_send <= now:
                 self._send(socket, name, one, now)
 
+    def _pause(self, one: _Probed) -> float:
+        return one.target.pause(one.health, self._misses) * self.widening
+
     def _send(self, socket: EchoSocket, name: str, one: _Probed, now: float) -> None:
         one.sequence += 1
-        pause = one.target.pause(one.health) * self.widening
+        pause = self._pause(one)
         one.next_send = max(one.next_send + pause, now + pause / 2)
-        one.waiting[one.sequence] = (now, now + patience(one.health, pause))
+        # A round may be late by so much and still count: no reply may be missed for that.
+        one.waiting[one.sequence] = (now, now + patience(one.health, max(pause, LATE)))
         try:
             socket.send(one.target.address, one.target.source, one.key, one.sequence, now)
         except OSError as error:
@@ -205,10 +214,12 @@ class Prober:
     def _miss(self, name: str, one: _Probed, began: float) -> None:
         if not one.health.misses:
             one.first_missed = began
-            one.next_send = min(one.next_send, self._clock() + one.target.alarmed)
-        heard = self._heard.get(one.target.address)
-        receiving = heard is not None and heard > one.first_missed
+        # What was on its way when the path broke goes on arriving: on a slow one after the miss.
+        heard = self._heard.get(one.target.address, -math.inf)
+        lately = self._clock() - self._misses * one.target.alarmed * self.widening
+        receiving = heard > max(one.first_missed, lately)
         self._settle(name, one, lost(one.health, self._misses, receiving=receiving))
+        one.next_send = min(one.next_send, self._clock() + self._pause(one))
 
     def _take(self, reply: EchoReply) -> None:
         name = self._by_key.get(reply.key)

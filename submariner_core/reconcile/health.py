@@ -14,11 +14,15 @@ from submariner_core.api.naming import IPAddress
 
 WINDOW = 1000
 """Samples after which mean and deviation start over from the last two."""
+DOUBT = 6
+"""Probes an interval from the first miss on: a dead path answers none, a lossy one some."""
 SURELY_DOWN = 30
 """Misses in a row after which a path is down though the peer's packets still arrive."""
 FALSE_ALARM = 1e-6
 """Accepted chance that a path's usual loss alone makes it look down, per probe."""
-_LOSS = 1 / 64
+_MARGIN = 1.25
+"""By how much a path may be worse than its usual loss tells."""
+_LOSS = 1 / 32
 """Gain of the usual loss: a few seconds of probes."""
 _SMOOTHING, _DEVIATION = 0.125, 0.25
 """Gains of the smoothed round-trip time and its variation (RFC 6298)."""
@@ -68,22 +72,37 @@ def patience(health: Health, interval: float) -> float:
     return max(interval, health.srtt + 4 * health.rttvar)
 
 
+def enough(misses: int) -> int:
+    """Misses in a row that fill ``misses`` intervals, the first of them with a single probe."""
+    return 1 + (misses - 1) * DOUBT
+
+
+def doubtful(health: Health, misses: int) -> bool:
+    """Whether the path is to be probed ``DOUBT`` times an interval: missed, and not judged yet."""
+    return health.status is not ConnectionStatus.ERROR and 0 < health.misses < enough(misses)
+
+
 def needed(loss: float, misses: int) -> int:
-    """Misses in a row that mean "down" on a path with this usual ``loss``, ``misses`` at least."""
+    """Misses in a row that mean "down" on a path with this usual ``loss``.
+
+    They fill ``misses`` intervals at least.
+    """
+    least = enough(misses)
     if loss <= 0.0:
-        return misses
-    chance = math.ceil(math.log(FALSE_ALARM) / math.log(min(loss, 0.99)))
-    return min(SURELY_DOWN, max(misses, chance))
+        return least
+    chance = math.ceil(math.log(FALSE_ALARM) / math.log(min(loss * _MARGIN, 0.99)))
+    return max(least, min(SURELY_DOWN, chance))
 
 
 def lost(health: Health, misses: int, *, receiving: bool = False) -> Health:
     """After a missed probe. ``receiving``: the peer's packets still arrive over this path.
 
-    ``misses`` in a row mean "down" on a clean path; a lossy one takes more of them, so that it is
-    not left, again and again, for what is usual there.
+    ``misses`` intervals without a reply mean "down" on a clean path; a lossy one takes more of
+    them, so that it is not left, again and again, for what is usual there.
     """
     count = health.misses + 1
-    down = count >= SURELY_DOWN or (count >= needed(health.loss, misses) and not receiving)
+    down = count >= max(SURELY_DOWN, enough(misses))
+    down = down or (count >= needed(health.loss, misses) and not receiving)
     status = ConnectionStatus.ERROR if down else health.status
     return replace(health, misses=count, status=status)
 

@@ -51,7 +51,7 @@ class Lab:
         self.view = View(self.folder / "watcher.out")
         self.broker = self._store(self.blueprint.broker)
         self.clusters = tuple(self._cluster(site) for site in self.blueprint.clusters)
-        self.faults = Faults(self.blueprint)
+        self.faults = Faults(self.blueprint, self.folder)
         self._watcher = Process(
             "watcher",
             self.blueprint.wan_netns,
@@ -107,6 +107,7 @@ class Lab:
             state.remove(self.id, self._root)
             for process in self._processes():
                 process.reap()
+            self.faults.reap()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
@@ -166,6 +167,26 @@ class Lab:
         return all(cluster.settled(self.others(cluster)) for cluster in self.clusters) and all(
             [await node.ready() for node in self.nodes]
         )
+
+    def following(self) -> bool:
+        """Whether every node sends through its cluster's leader.
+
+        In a lab that has just started some do not for 10 s: the leader was not up yet when they
+        were.
+        """
+        return all(
+            {agent.status.carries for agent in self.view.route_agents(cluster.store.site.name)}
+            == {cluster.leader.site.name}
+            for cluster in self.clusters
+        )
+
+    def start_anew(self) -> None:
+        """Kill every daemon and start it again; what they programmed stays, and is adopted."""
+        for node in self.nodes:
+            for daemon in node.daemons:
+                daemon.kill()
+            if node.alive:
+                node.start()
 
     async def restore(self, timeout: float = 60.0) -> None:
         """Undo every fault: heal, power on, start what ended; then wait until all is settled."""

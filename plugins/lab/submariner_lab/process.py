@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from submariner_lab.errors import LabError, LabTimeout
@@ -103,6 +103,25 @@ class Process:
     def thaw(self) -> None:
         """SIGCONT."""
         self.signal(signal.SIGCONT)
+
+    @contextlib.asynccontextmanager
+    async def starved(self, hang: float, run: float) -> AsyncIterator[None]:
+        """Meanwhile it gets the CPU for ``run`` seconds after every ``hang`` seconds without."""
+
+        async def pulse() -> None:
+            while True:
+                self.freeze()
+                await asyncio.sleep(hang)
+                self.thaw()
+                await asyncio.sleep(run)
+
+        pulses = asyncio.create_task(pulse())
+        try:
+            yield
+        finally:
+            pulses.cancel()
+            await asyncio.gather(pulses, return_exceptions=True)
+            self.thaw()
 
     async def wait(self, timeout: float = 10.0) -> int:
         """Its exit status, once it ends. Raises :class:`LabTimeout`."""

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from submariner_lab import http
 
 RX, TX = "submariner_gateway_rx_bytes", "submariner_gateway_tx_bytes"
+VOID = "submariner_gateway_void_probe_rounds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,13 @@ async def traffic(netns: str) -> tuple[Traffic, ...]:
         return parse(body) if status == 200 else ()
     except (OSError, ValueError):
         return ()
+
+
+async def void_rounds(netns: str) -> float:
+    """Probe rounds that the gateway in ``netns`` did not judge. Raises ``OSError``."""
+    _, body = await http.get(netns, http.GATEWAY_PORT, "/metrics")
+    families = text_string_to_metric_families(body)
+    return sum(s.value for f in families for s in f.samples if s.name == f"{VOID}_total")
 
 
 def parse(text: str) -> tuple[Traffic, ...]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from submariner_lab.blueprint import UNDERLAY, draw
-from submariner_lab.faults import Faults, Partition, ruleset
+from submariner_lab.faults import Fault, Faults, ruleset, slow_ruleset
 from submariner_lab.packetfilter import ruleset as node_ruleset
 from submariner_lab.spec import LabSpec
+from submariner_lab.wire import HELD, Wire
 
 LARGE = LabSpec(clusters=5, nodes=7, gateways=2)
 
@@ -42,10 +45,10 @@ def test_several_drivers_are_offered_in_order() -> None:
 
 def test_a_partition_drops_both_ways_unless_it_is_one_way() -> None:
     blueprint = draw("0000", LabSpec())
-    faults = Faults(blueprint)
+    faults = Faults(blueprint, Path())
     a, b = blueprint.nodes[0], blueprint.nodes[1]
-    both = ruleset([Partition((a,), (b,), False, faults)])
-    forth = ruleset([Partition((a,), (b,), True, faults)])
+    both = ruleset([Fault((a,), (b,), False, faults)])
+    forth = ruleset([Fault((a,), (b,), True, faults)])
     assert 'iifname { "east-1" } oifname { "east-2" } drop' in both
     assert 'iifname { "east-2" } oifname { "east-1" } drop' in both
     assert 'iifname { "east-2" }' not in forth
@@ -54,4 +57,18 @@ def test_a_partition_drops_both_ways_unless_it_is_one_way() -> None:
 def test_no_cut_is_no_rule() -> None:
     blueprint = draw("0000", LabSpec())
     assert ruleset([]) == ""
-    assert ruleset([Partition((blueprint.broker,), (), False, Faults(blueprint))]) == ""
+    assert ruleset([Fault((blueprint.broker,), (), False, Faults(blueprint, Path()))]) == ""
+
+
+def test_random_loss_drops_a_share_and_a_slow_wire_carries_the_marked() -> None:
+    blueprint = draw("0000", LabSpec())
+    faults = Faults(blueprint, Path())
+    a, b = blueprint.nodes[0], blueprint.nodes[3]
+    wire = Wire(blueprint.wan_netns, "slow1", 0.15, Path())
+    lossy, slow = Fault((a,), (b,), True, faults, 30), Fault((a,), (b,), True, faults, 0, wire)
+    assert 'oifname { "west-1" } numgen random mod 100 < 30 drop' in ruleset([lossy, slow])
+    assert ruleset([slow]) == slow_ruleset([lossy]) == ""
+    rules = slow_ruleset([lossy, slow])
+    assert 'device "west-1"' in rules
+    assert f'meta mark != {HELD} ip saddr {{ {a.address} }} fwd to "slow1"' in rules
+    assert 'device "east-1"' not in rules

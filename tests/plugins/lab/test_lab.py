@@ -70,6 +70,46 @@ async def test_a_flow_counts_what_a_one_way_partition_took(plain_lab: Lab) -> No
     assert len(flow.report.forth.outages) == 1
 
 
+async def test_random_loss_takes_its_share_each_way(plain_lab: Lab) -> None:
+    a, b = (cluster.nodes[1] for cluster in plain_lab.clusters)
+    async with plain_lab.flow(a, b) as flow:
+        await flow.established()
+        fault = plain_lab.faults.lose((a.site,), (b.site,), 30)
+        await flow.flowing(1000)
+        fault.heal()
+        await flow.flowing()
+    for way in (flow.report.forth, flow.report.back):
+        assert 200 < way.lost < 700
+
+
+async def test_a_slow_way_delays_all_and_loses_nothing(plain_lab: Lab) -> None:
+    a, b = (cluster.nodes[1] for cluster in plain_lab.clusters)
+    bystander = plain_lab.clusters[1].nodes[0]
+    ping = ("ip", "netns", "exec", a.site.netns, "ping", "-c3", "-i0.01", "-W2", "-q")
+    async with plain_lab.flow(a, b) as flow:
+        await flow.established()
+        slow = plain_lab.faults.delay((a.site,), (b.site,), 0.15)
+        found = await asyncio.to_thread(namespaces.run, (*ping, str(b.site.address)))
+        assert 300 <= average(found) < 450
+        found = await asyncio.to_thread(namespaces.run, (*ping, str(bystander.site.address)))
+        assert average(found) < 100
+        cut = plain_lab.faults.partition((a.site,), (b.site,))
+        with pytest.raises(LabError):
+            await asyncio.to_thread(namespaces.run, (*ping, str(b.site.address)))
+        cut.heal()
+        await flow.flowing(200)
+        slow.heal()
+        await flow.flowing(200)
+    assert flow.report.forth.lost > 0, "the cut did not act on what is slow"
+    assert len(flow.report.forth.outages) == 1
+    assert len(flow.report.back.outages) == 1
+
+
+def average(ping: str) -> float:
+    """The mean round-trip time in ms of a ping's summary."""
+    return float(ping.rsplit("=", 1)[1].split("/")[1])
+
+
 async def test_a_stream_tells_its_longest_silence(plain_lab: Lab) -> None:
     a, b = (cluster.nodes[1] for cluster in plain_lab.clusters)
     async with plain_lab.stream(a, b) as stream, plain_lab.flow(a, b) as flow:

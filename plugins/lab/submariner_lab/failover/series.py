@@ -51,7 +51,7 @@ class Series:
                     figures = self.done[-1].figures
                     if waiting and figures is not None and figures.unforgotten:
                         self._say(f"{driver}: all daemons start anew: they remember their moves")
-                        _start_anew(lab)
+                        lab.start_anew()
 
     async def _one(self, lab: Lab, driver: str, scenario: Scenario, number: int) -> Run:
         name = f"{driver}: {scenario.name}"
@@ -60,7 +60,7 @@ class Series:
         self._say(f"{name}: {scenario.text}")
         try:
             await lab.restore(SETTLE)
-            await lab.until(lambda: _following(lab), SETTLE, "every node sends through the leader")
+            await lab.until(lab.following, SETTLE, "every node sends through the leader")
             figures = await measure(lab, scenario, quick=self._quick)
         except Impossible as error:
             self._say(f"{name}: not possible: {error}")
@@ -69,24 +69,3 @@ class Series:
             self._say(f"{name}: FAILED: {error}")
             return Run(driver, scenario.name, number, failure=str(error))
         return Run(driver, scenario.name, number, figures)
-
-
-def _following(lab: Lab) -> bool:
-    """Whether every node sends through its cluster's leader.
-
-    In a lab that has just started some do not for 10 s: the leader was not up yet when they were.
-    """
-    return all(
-        {agent.status.carries for agent in lab.view.route_agents(cluster.store.site.name)}
-        == {cluster.leader.site.name}
-        for cluster in lab.clusters
-    )
-
-
-def _start_anew(lab: Lab) -> None:
-    """Kill every daemon and start it again; what they programmed stays, and is adopted."""
-    for node in lab.nodes:
-        for daemon in node.daemons:
-            daemon.kill()
-        if node.alive:
-            node.start()
