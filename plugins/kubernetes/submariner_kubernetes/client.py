@@ -23,6 +23,7 @@ from submariner_kubernetes.resource import Object, Resource
 
 GRACE = 10.0
 """Seconds that a watch may outlast the time it was asked for; then nobody is at its other end."""
+_CONTENT = {"PATCH": {"Content-Type": "application/merge-patch+json"}}
 _LONGEST_LINE = 16 * 2**20
 
 
@@ -61,6 +62,10 @@ class KubeClient:
     async def replace(self, resource: Resource, name: str, body: Object) -> Object:
         """Replace; the object as stored. :class:`Conflict` if it is not of ``body``'s version."""
         return await self._request("PUT", resource, name, body=body)
+
+    async def patch(self, resource: Resource, name: str, change: Object) -> Object:
+        """Merge ``change`` into an object; the object as stored. Raises :class:`Missing`."""
+        return await self._request("PATCH", resource, name, body=change)
 
     async def delete(self, resource: Resource, name: str, expected: Object | None) -> None:
         """Delete, if it is still ``expected``. Raises :class:`Missing`, :class:`Conflict`."""
@@ -155,7 +160,7 @@ class KubeClient:
             method,
             resource.path(access.namespace, name),
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": "application/json", **_CONTENT.get(method, {})},
             body=body,
             auth_settings=["BearerToken"],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -12,14 +13,20 @@ from submariner_kubernetes.client import KubeClient
 from submariner_kubernetes.failure import Conflict, Missing
 from submariner_kubernetes.lease_object import NAME, to_lease, to_lease_record
 from submariner_kubernetes.listing import Gone, Listed, follow
+from submariner_kubernetes.pod import GatewayPod
 from submariner_kubernetes.resource import LEASES, Object
 
 
 class KubernetesLeaseStore(LeaseStore):
-    """One Lease. A swap is one replacement that the API server refuses if the Lease changed."""
+    """One Lease. A swap is one replacement that the API server refuses if the Lease changed.
 
-    def __init__(self, client: KubeClient) -> None:
+    While it is watched, the ``pod`` is labelled by whether the holder is the one swapped in here.
+    """
+
+    def __init__(self, client: KubeClient, pod: GatewayPod | None = None) -> None:
         self._client = client
+        self._pod = pod
+        self._identity = ""
         self._seen: dict[str, Object] = {}
 
     async def read(self) -> LeaseRecord | None:
@@ -31,6 +38,7 @@ class KubernetesLeaseStore(LeaseStore):
 
     async def swap(self, expected: LeaseRecord | None, new: LeaseRecord) -> LeaseRecord | None:
         """See :meth:`LeaseStore.swap`. After StoreUnavailable it may have happened or not."""
+        self._identity = new.holder or self._identity
         now = datetime.now(UTC)  # for people's eyes, and for upstream's to see a change
         try:
             if expected is None:
@@ -50,14 +58,20 @@ class KubernetesLeaseStore(LeaseStore):
     async def watch(self) -> AsyncGenerator[LeaseRecord | None, None]:
         """See :meth:`LeaseStore.watch`."""
         query = {"fieldSelector": f"metadata.name={NAME}"}
-        async with aclosing(follow(self._client, LEASES, **query)) as news:
-            async for event in news:
-                if isinstance(event, Listed):
-                    yield self._record(event.objects[0]) if event.objects else None
-                elif isinstance(event, Gone):
-                    yield None
-                else:
-                    yield self._record(event.object)
+        labelling = None if self._pod is None else asyncio.create_task(self._pod.run())
+        try:
+            async with aclosing(follow(self._client, LEASES, **query)) as news:
+                async for event in news:
+                    if isinstance(event, Listed):
+                        yield self._record(event.objects[0]) if event.objects else None
+                    elif isinstance(event, Gone):
+                        yield None
+                    else:
+                        yield self._record(event.object)
+        finally:
+            if labelling is not None:
+                labelling.cancel()
+                await asyncio.gather(labelling, return_exceptions=True)
 
     @property
     def addresses(self) -> tuple[IPAddress, ...]:
@@ -71,6 +85,8 @@ class KubernetesLeaseStore(LeaseStore):
     def _record(self, found: Object) -> LeaseRecord:
         """The record, whose whole object is remembered: a swap replaces all of it."""
         record = to_lease_record(found)
+        if self._pod is not None:
+            self._pod.tell(active=record.holder != "" and record.holder == self._identity)
         self._seen[record.version] = found
         while len(self._seen) > 4:
             del self._seen[next(iter(self._seen))]

@@ -45,9 +45,11 @@ def submariner_lease_store(name: str, options: Options) -> LeaseStore | None:
         return None
     from submariner_kubernetes.client import KubeClient
     from submariner_kubernetes.lease import KubernetesLeaseStore
+    from submariner_kubernetes.pod import GatewayPod
 
     checked = _checked(options)
-    return KubernetesLeaseStore(KubeClient(checked, "election", checked.lease_timeout))
+    client = KubeClient(checked, "election", checked.lease_timeout)
+    return KubernetesLeaseStore(client, GatewayPod.of_this_process(client))
 
 
 def _checked(options: Options) -> KubernetesOptions:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from ruamel.yaml import YAML
+from submariner_kubernetes.failure import Missing
 from submariner_kubernetes.lease import KubernetesLeaseStore
 from submariner_kubernetes.options import KubernetesOptions
-from submariner_kubernetes.resource import LEASES, Resource
+from submariner_kubernetes.resource import LEASES, PODS, Resource
 from submariner_kubernetes.transport import KubernetesTransport
 
 from submariner_core.api.errors import StoreError
@@ -105,6 +106,8 @@ async def test_a_gateways_account_may_all_that_a_gateway_does(
     async with aclosing(transport.watch_cordoned("nobody")) as told, asyncio.timeout(10):
         assert await anext(told) is False
     await transport.delete(Ref(Kind.CLUSTER, "east"), Fence("east", 2))
+    with pytest.raises(Missing):  # it is not there, but might be labelled
+        await client_to(options).patch(PODS, "nobody", {"metadata": {"labels": {"a": "b"}}})
     store = KubernetesLeaseStore(client_to(options))
     taken = await store.swap(None, LeaseRecord("a", 1, 3.0))
     assert await store.swap(taken, LeaseRecord("a", 1, 3.0)) is not None
