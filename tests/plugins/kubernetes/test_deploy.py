@@ -183,10 +183,3 @@ async def put_when_enforced(transport: KubernetesTransport, good: Record, forged
                 break
             await transport.delete(forged.ref, None)
     await transport.put(good, None)
-
-
-def test_the_settings_of_the_daemons_are_good(tmp_path: Path) -> None:
-    from submariner_core.loading import load_from
-
-    loaded = load_from(DEPLOY / "daemons" / "node.yaml", {"NODE_NAME": "east-1"})
-    assert loaded.settings.node_name == "east-1"
