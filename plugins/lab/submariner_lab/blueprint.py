@@ -26,7 +26,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class NodeSite(Member):
-    """A node and its pod. ``pod_subnet`` is the node's part of the cluster CIDR."""
+    """A node and its pod. ``pod_subnet`` is the node's part of the cluster CIDR.
+
+    ``public`` is a gateway's address on the router that its cluster stands behind, if it does.
+    """
 
     cluster_id: str
     number: int
@@ -35,11 +38,15 @@ class NodeSite(Member):
     pod_subnet: IPv4Network
     cni_address: IPv4Address
     pod_address: IPv4Address
+    public: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSite:
-    """A cluster. Its ClusterIP is served by the pod of the node ``backend``."""
+    """A cluster. Its ClusterIP is served by the pod of the node ``backend``.
+
+    With a ``router`` its nodes are on a network of their own, ``lan``.
+    """
 
     cluster_id: str
     cluster_cidr: IPv4Network
@@ -47,6 +54,13 @@ class ClusterSite:
     cluster_ip: IPv4Address
     store: Member
     nodes: tuple[NodeSite, ...]
+    lan: IPv4Network = UNDERLAY
+    router: Member | None = None
+
+    @property
+    def gateway_address(self) -> IPv4Address:
+        """Where the nodes' default route leads."""
+        return WAN_ADDRESS if self.router is None else self.lan[-2]
 
     @property
     def backend(self) -> NodeSite:
@@ -76,7 +90,17 @@ class Blueprint:
     @property
     def members(self) -> tuple[Member, ...]:
         """Everything with a port on the bridge."""
-        return (*self.stores, *self.nodes)
+        return (*self.stores, *self.routers, *self.nodes)
+
+    @property
+    def routers(self) -> tuple[Member, ...]:
+        """The routers of the clusters that have one."""
+        return tuple(c.router for c in self.clusters if c.router is not None)
+
+    def switch_of(self, node: NodeSite) -> str:
+        """The namespace with the bridge that a node is plugged into."""
+        router = self.cluster_of(node).router
+        return self.wan_netns if router is None else router.netns
 
     def cluster_of(self, node: NodeSite) -> ClusterSite:
         """The cluster that a node belongs to."""
@@ -96,6 +120,8 @@ def draw(lab_id: str, spec: LabSpec) -> Blueprint:
 
 def _cluster(prefix: str, number: int, spec: LabSpec) -> ClusterSite:
     name = cluster_name(number)
+    hidden = name in spec.nat
+    lan = IPv4Network(f"192.168.{number}.0/24") if hidden else UNDERLAY
     return ClusterSite(
         cluster_id=name,
         cluster_cidr=IPv4Network(f"10.{number}.0.0/16"),
@@ -104,19 +130,29 @@ def _cluster(prefix: str, number: int, spec: LabSpec) -> ClusterSite:
         store=Member(
             f"{name}-store", f"{prefix}-{name}-store", IPv4Address(f"172.31.{number}.250")
         ),
-        nodes=tuple(
-            NodeSite(
-                name=f"{name}-{n}",
-                netns=f"{prefix}-{name}-{n}",
-                address=IPv4Address(f"172.31.{number}.{n}"),
-                cluster_id=name,
-                number=n,
-                candidate=n <= spec.gateways,
-                pod_netns=f"{prefix}-{name}-{n}-pod",
-                pod_subnet=IPv4Network(f"10.{number}.{n}.0/24"),
-                cni_address=IPv4Address(f"10.{number}.{n}.1"),
-                pod_address=IPv4Address(f"10.{number}.{n}.2"),
-            )
-            for n in range(1, spec.nodes + 1)
-        ),
+        nodes=tuple(_node(prefix, name, number, n, spec) for n in range(1, spec.nodes + 1)),
+        lan=lan,
+        router=Member(
+            f"{name}-router", f"{prefix}-{name}-router", IPv4Address(f"172.31.{number}.251")
+        )
+        if hidden
+        else None,
+    )
+
+
+def _node(prefix: str, name: str, number: int, n: int, spec: LabSpec) -> NodeSite:
+    hidden, candidate = name in spec.nat, n <= spec.gateways
+    outside = IPv4Address(f"172.31.{number}.{n}")
+    return NodeSite(
+        name=f"{name}-{n}",
+        netns=f"{prefix}-{name}-{n}",
+        address=IPv4Address(f"192.168.{number}.{n}") if hidden else outside,
+        cluster_id=name,
+        number=n,
+        candidate=candidate,
+        pod_netns=f"{prefix}-{name}-{n}-pod",
+        pod_subnet=IPv4Network(f"10.{number}.{n}.0/24"),
+        cni_address=IPv4Address(f"10.{number}.{n}.1"),
+        pod_address=IPv4Address(f"10.{number}.{n}.2"),
+        public=outside if hidden and candidate else None,
     )

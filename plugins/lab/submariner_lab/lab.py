@@ -28,6 +28,7 @@ from submariner_lab.node import Node
 from submariner_lab.packetfilter import POD_PORT, SERVICE_PORT
 from submariner_lab.process import Process
 from submariner_lab.reach import Protocol, Seen, ask
+from submariner_lab.router import Router
 from submariner_lab.spec import LabSpec
 from submariner_lab.store import Store
 from submariner_lab.tcp import Stream
@@ -52,6 +53,11 @@ class Lab:
         self.broker = self._store(self.blueprint.broker)
         self.clusters = tuple(self._cluster(site) for site in self.blueprint.clusters)
         self.faults = Faults(self.blueprint, self.folder)
+        self.routers = tuple(
+            Router(self.blueprint, site, self.spec.unforwarded)
+            for site in self.blueprint.clusters
+            if site.router is not None
+        )
         self._watcher = Process(
             "watcher",
             self.blueprint.wan_netns,
@@ -131,6 +137,8 @@ class Lab:
         namespaces.batch(topology.wan_lines(), self.blueprint.wan_netns)
         for store in self.stores:
             store.build()
+        for router in self.routers:
+            router.build()
         for node in self.nodes:
             node.build()
         watched = {s.site.name: (s.transport, dict(s.options())) for s in self.stores}

@@ -44,6 +44,7 @@ class Node:
         self.alive = False
         self._blueprint = blueprint
         self._spec = spec
+        self._switch = blueprint.switch_of(site)
         self._store = store
         self._broker = broker
         self.gateway = self._daemon("gateway")
@@ -67,7 +68,7 @@ class Node:
         """Make the namespaces and fill them: links, addresses, sysctls, packet filter."""
         site, blueprint = self.site, self._blueprint
         namespaces.batch(topology.node_root(blueprint, site))
-        namespaces.batch(topology.port_lines(site), blueprint.wan_netns)
+        namespaces.batch(topology.port_lines(site), self._switch)
         namespaces.batch(topology.node_lines(blueprint, site), site.netns)
         namespaces.batch(topology.pod_lines(site), site.pod_netns)
         namespaces.set_sysctls(site.netns, topology.NODE_SYSCTLS)
@@ -98,13 +99,13 @@ class Node:
     def power_off(self) -> None:
         """The link goes away and every process of the node and its pod dies, all at once."""
         self.alive = False
-        namespaces.batch((f"link set {self.site.name} down",), self._blueprint.wan_netns)
+        namespaces.batch((f"link set {self.site.name} down",), self._switch)
         namespaces.kill_all((self.site.netns, self.site.pod_netns))
 
     def power_on(self) -> None:
         """Boot: a fresh kernel state, the old disk, all daemons."""
         # A namespace's devices go some time after it: the port's name is needed at once.
-        namespaces.batch((f"link delete {self.site.name}",), self._blueprint.wan_netns)
+        namespaces.batch((f"link delete {self.site.name}",), self._switch)
         namespaces.remove((self.site.netns, self.site.pod_netns))
         shutil.rmtree(self.folder / "run", ignore_errors=True)
         self.build()
@@ -143,6 +144,7 @@ class Node:
                 **{name: {"psk_file": str(self._psk_file())} for name in self._psk_drivers()},
                 **{name: dict(options) for name, options in self._spec.options.items()},
             },
+            **({"public_ip": f"ipv4:{self.site.public}"} if self.site.public else {}),
             **self._spec.settings,
         }
         yaml = YAML()

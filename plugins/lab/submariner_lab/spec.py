@@ -19,7 +19,9 @@ class LabSpec:
     plugin options by name. ``settings`` are further top-level settings of every node
     (``lease``, ``failover``, …). ``store`` is what the stores are: ``local``, or ``k8s``, a real
     API server with its etcd for each cluster and for the broker.
-    With ``daemons`` false, the topology and the stores stand alone.
+    With ``daemons`` false, the topology and the stores stand alone. The clusters named in ``nat``
+    stand behind a router each that translates; ``unforwarded`` are gateway ports that these do
+    not forward. Faults of the underlay reach such a cluster's router, not its single nodes.
 
     Raises ``ValueError`` for a size that cannot be built.
     """
@@ -32,6 +34,8 @@ class LabSpec:
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     settings: Mapping[str, object] = field(default_factory=dict, hash=False)
     daemons: bool = True
+    nat: tuple[str, ...] = ()
+    unforwarded: tuple[int, ...] = ()
 
     @property
     def drivers(self) -> tuple[str, ...]:
@@ -49,6 +53,10 @@ class LabSpec:
             raise ValueError(
                 f"of {self.nodes} nodes, 1 to {self.nodes} can be gateways, not {self.gateways}"
             )
+        names = [cluster_name(number) for number in range(1, self.clusters + 1)]
+        for name in self.nat:
+            if name not in names:
+                raise ValueError(f"nat: there is no cluster {name!r} among {', '.join(names)}")
 
 
 def cluster_name(number: int) -> str:

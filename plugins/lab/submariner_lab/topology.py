@@ -6,7 +6,16 @@ the other lines run inside the namespace that they are given for.
 
 from __future__ import annotations
 
-from submariner_lab.blueprint import UNDERLAY, WAN_ADDRESS, Blueprint, Member, NodeSite
+from ipaddress import IPv4Address, IPv4Network
+
+from submariner_lab.blueprint import (
+    UNDERLAY,
+    WAN_ADDRESS,
+    Blueprint,
+    ClusterSite,
+    Member,
+    NodeSite,
+)
 
 BRIDGE = "br0"
 UPLINK = "eth0"
@@ -42,33 +51,47 @@ def wan_lines() -> list[str]:
     ]
 
 
-def member_root(blueprint: Blueprint, member: Member) -> list[str]:
-    """Make a member's namespace and plug it into the wan."""
+def member_root(blueprint: Blueprint, member: Member, switch: str = "") -> list[str]:
+    """Make a member's namespace and plug it into the wan, or into another ``switch``."""
     return [
         f"netns add {member.netns}",
-        _veth(UPLINK, member.netns, member.name, blueprint.wan_netns),
+        _veth(UPLINK, member.netns, member.name, switch or blueprint.wan_netns),
     ]
 
 
 def port_lines(member: Member) -> list[str]:
-    """Attach a member's port to the bridge, in the wan."""
+    """Attach a member's port to the bridge, where that is."""
     return [f"link set {member.name} master {BRIDGE} up"]
 
 
-def member_lines(member: Member) -> list[str]:
+def member_lines(
+    member: Member, lan: IPv4Network = UNDERLAY, gateway: IPv4Address = WAN_ADDRESS
+) -> list[str]:
     """Loopback, uplink, address and default route of a member."""
     return [
         "link set lo up",
-        f"address add {member.address}/{UNDERLAY.prefixlen} dev {UPLINK}",
+        f"address add {member.address}/{lan.prefixlen} dev {UPLINK}",
         f"link set {UPLINK} up",
-        f"route add default via {WAN_ADDRESS}",
+        f"route add default via {gateway}",
+    ]
+
+
+def router_lines(cluster: ClusterSite, router: Member) -> list[str]:
+    """A member that is a cluster's router: its public addresses, and the bridge of the nodes."""
+    public = (node.public for node in cluster.nodes if node.public is not None)
+    return [
+        *member_lines(router),
+        *(f"address add {address}/{UNDERLAY.prefixlen} dev {UPLINK}" for address in public),
+        f"link add {BRIDGE} type bridge mcast_snooping 0",
+        f"address add {cluster.gateway_address}/{cluster.lan.prefixlen} dev {BRIDGE}",
+        f"link set {BRIDGE} up",
     ]
 
 
 def node_root(blueprint: Blueprint, node: NodeSite) -> list[str]:
     """Make a node's and its pod's namespaces with the cables between them."""
     return [
-        *member_root(blueprint, node),
+        *member_root(blueprint, node, blueprint.switch_of(node)),
         f"netns add {node.pod_netns}",
         _veth(UPLINK, node.pod_netns, POD_PORT, node.netns),
     ]
@@ -76,9 +99,10 @@ def node_root(blueprint: Blueprint, node: NodeSite) -> list[str]:
 
 def node_lines(blueprint: Blueprint, node: NodeSite) -> list[str]:
     """A member that is a node: CNI bridge, its pod's port, host-gw routes to the other nodes."""
-    peers = (n for n in blueprint.cluster_of(node).nodes if n != node)
+    cluster = blueprint.cluster_of(node)
+    peers = (n for n in cluster.nodes if n != node)
     return [
-        *member_lines(node),
+        *member_lines(node, cluster.lan, cluster.gateway_address),
         f"link add {CNI_DEVICE} type bridge",
         f"address add {node.cni_address}/{node.pod_subnet.prefixlen} dev {CNI_DEVICE}",
         f"link set {CNI_DEVICE} up",
