@@ -1,0 +1,75 @@
+"""Clusters behind routers that translate, WireGuard between them; nobody is told of a NAT.
+
+``nat_enabled`` is false everywhere, so what upstream assumes (the private address) would fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from submariner_lab import Cluster, Lab, LabSpec
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+
+START = 90.0
+
+
+def used(cluster: Cluster) -> set[tuple[str, str, bool]]:
+    """Own gateway, the address it sends to, and whether it knows of a NAT, for each cable."""
+    return {
+        (name, str(one.using_ip), one.using_nat)
+        for name, gateway in cluster.gateways.items()
+        for one in gateway.status.connections
+    }
+
+
+async def test_a_cluster_behind_nat_is_found_at_its_public_addresses() -> None:
+    async with Lab(LabSpec(nodes=2, driver="wireguard", nat=("west",))) as lab:
+        await lab.until(lab.settled, START, "every gateway is ready and connected")
+        east, west = lab.clusters
+        assert used(east) == {
+            (node.site.name, str(peer.site.public), True)
+            for node in east.nodes
+            for peer in west.nodes
+        }
+        assert used(west) == {
+            (node.site.name, str(peer.site.address), True)
+            for node in west.nodes
+            for peer in east.nodes
+        }
+        for source, target in ((east, west), (west, east)):
+            seen = await lab.ask(source.nodes[-1], target.nodes[-1])
+            assert seen.peer == source.nodes[-1].site.pod_address
+        assert lab.crashes() == []
+
+
+async def test_a_forgotten_forward_is_named_before_a_failover_needs_it() -> None:
+    """Both sides behind NAT: the standbys' cable has no open port on either."""
+    spec = LabSpec(nodes=2, driver="wireguard", nat=("east", "west"), unforwarded=(4501,))
+    async with Lab(spec) as lab:
+        east, west = lab.clusters
+        await lab.until(lab.connected, START, "the leaders are connected")
+
+        def told(cluster: Cluster) -> str:
+            return cluster.gateways[cluster.leader.site.name].status.status_failure
+
+        def named() -> bool:
+            return all(":4501 does not answer" in told(cluster) for cluster in lab.clusters)
+
+        await lab.until(named, START, "both leaders name the port")
+        for cluster, other in ((east, west), (west, east)):
+            [standby] = [node for node in cluster.nodes if node is not cluster.leader]
+            [beyond] = [node for node in other.nodes if node is not other.leader]
+            assert told(cluster) == (
+                f"{standby.site.name} has no cable to {beyond.site.name} of cluster {other.name}: "
+                f"UDP {beyond.site.public}:4501 does not answer; open or forward that port"
+            )
+        seen = await lab.ask(east.nodes[-1], west.nodes[-1])
+        assert seen.peer == east.nodes[-1].site.pod_address
+
+        for router in lab.routers:
+            await asyncio.to_thread(router.forward)
+        await lab.until(lab.settled, START, "every gateway is ready and connected")
+        await lab.until(lambda: not any(map(told, lab.clusters)), START, "nothing is named")
+        assert lab.crashes() == []
