@@ -212,6 +212,8 @@ class KubeClient:
             raise StoreError(
                 f"{self._name}: answered as no API server does ({error}); check the url"
             ) from error
+        except RuntimeError as error:  # aiohttp's, for what was closed beneath a reader
+            raise StoreUnavailable(f"{self._name}: connection lost ({error})") from error
 
 
 def _object(text: bytes) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from submariner_kubernetes.merging import merged
 from submariner_kubernetes.objects import fencing_epoch, says_the_same, to_object, to_record
 from submariner_kubernetes.resource import NODES, Object, of_kind
 
-RACES = 5
-"""How often a write is tried against others that change the same object."""
+RACES = 20
+"""How often a write is tried against others that change the same object; one of them won each."""
 FIRST_REST, LONGEST_REST = 0.25, 5.0
 """Seconds: bounds of the random wait before a watch that failed is begun again, doubled each time.
 
