@@ -105,6 +105,10 @@ class ControlPlane:
         self.start_apiserver()
         self.admin.install_definitions()
 
+    def restart_apiserver(self) -> None:
+        self.start_apiserver()
+        self.admin.until_served()
+
     def start_apiserver(self) -> None:
         self._start("apiserver", self.apiserver.command())
         self.admin.until_ready()

@@ -105,7 +105,7 @@ async def test_a_server_that_is_killed_ends_watches_and_the_next_one_shows_what_
             await following(events)
         with pytest.raises(StoreUnavailable, match="refused"):
             await transport.put(cluster("east"), None)
-    await asyncio.to_thread(control_plane.start_apiserver)
+    await asyncio.to_thread(control_plane.restart_apiserver)
     await transport.put(cluster("east"), None)
     async with aclosing(transport.watch([Kind.CLUSTER])) as events:
         snapshot = await following(events)

@@ -67,6 +67,10 @@ class Admin:
         for kind in Kind:
             if f"{schema.plural(kind)}.{schema.GROUP}" not in there:
                 self.call("POST", DEFINITIONS, schema.definition(kind))
+        self.until_served()
+
+    def until_served(self) -> None:
+        """Until our kinds can be listed: a server that says it is ready may still load them."""
         for path in self.kinds():
             self._until(lambda path=path: bool(self.call("GET", path)), 30, f"{path} is served")
 
