@@ -141,8 +141,7 @@ class Node:
                 "election": dict(self._store.options()),
                 "datastore": dict(self._store.options()),
                 "broker": dict(self._broker.options()),
-                **{name: {"psk_file": str(self._psk_file())} for name in self._psk_drivers()},
-                **{name: dict(options) for name, options in self._spec.options.items()},
+                **self._plugin_options(),
             },
             **({"public_ip": f"ipv4:{self.site.public}"} if self.site.public else {}),
             **self._spec.settings,
@@ -151,8 +150,12 @@ class Node:
         with self.config.open("w") as file:
             yaml.dump(document, file)
 
-    def _psk_drivers(self) -> list[str]:
-        return [name for name in self._spec.drivers if name in PSK_DRIVERS]
+    def _plugin_options(self) -> dict[str, dict[str, object]]:
+        """The spec's options by name, with a PSK for the drivers that need one."""
+        options = {name: dict(given) for name, given in self._spec.options.items()}
+        for name in PSK_DRIVERS.intersection(self._spec.drivers):
+            options[name] = {"psk_file": str(self._psk_file()), **options.get(name, {})}
+        return options
 
     def _psk_file(self) -> Path:
         """The secret that all nodes of this lab share, made by the first that asks."""

@@ -7,12 +7,13 @@ import errno
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
 
 import structlog
 
 from submariner_core.api.errors import CableError
-from submariner_core.api.naming import SLOTS, IPAddress
-from submariner_core.api.network import Link
+from submariner_core.api.naming import CABLE_OCTET, SLOTS, IPAddress
+from submariner_core.api.network import Address, Link
 from submariner_core.kernel import Kernel, KernelError, sysctl
 from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState, device_name
 from submariner_wireguard.implementation import Implementation
@@ -24,11 +25,16 @@ log = structlog.get_logger("submariner.wireguard")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What all devices have in common; ``port`` is that of slot 0, ``mtu`` of the device."""
+    """What all devices have in common; ``port`` is that of slot 0, ``mtu`` of the device.
+
+    ``address`` is there for the reverse-path filter only: on a device without one, the kernel
+    takes loose for strict and drops what another cable of the same cluster would be answered by.
+    """
 
     private_key: Secret
     port: int
     mtu: int
+    address: IPv4Interface
 
 
 class Devices:
@@ -84,7 +90,7 @@ class Devices:
                 private_key=wanted.private_key if held.private_key != wanted.private_key else None,
                 port=port if held.port != port else None,
             )
-        await self._put_up(name, port, wanted.mtu)
+        await self._put_up(name, port, wanted)
         return held
 
     async def stands(self, name: str) -> bool:
@@ -146,9 +152,10 @@ class Devices:
                 return one
         return self._choices[-1]
 
-    async def _put_up(self, name: str, port: int, mtu: int) -> None:
+    async def _put_up(self, name: str, port: int, wanted: Wanted) -> None:
+        await self._kernel.addresses.ensure(Address(name, wanted.address))
         try:
-            await self._kernel.links.set(name, up=True, mtu=mtu)
+            await self._kernel.links.set(name, up=True, mtu=wanted.mtu)
         except KernelError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -156,6 +163,12 @@ class Devices:
         # Loose reverse-path filter: a reply may come over another gateway's cable.
         sysctl.ensure(f"net.ipv4.conf.{name}.rp_filter", "2")
         sysctl.ensure(f"net.ipv4.conf.{name}.forwarding", "1")
+
+
+def address_of(private_ip: IPAddress) -> IPv4Interface:
+    """The address of every device of a gateway: a host's, out of the tunnels' range."""
+    low = int(private_ip) & 0x00FFFFFF
+    return IPv4Interface((int(IPv4Address(CABLE_OCTET << 24)) | low, 32))
 
 
 def _taken(link: Link) -> CableError:

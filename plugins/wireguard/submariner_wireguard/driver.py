@@ -15,7 +15,7 @@ from submariner_core.api.cable import Cable, CableDriver, CableState, LocalGatew
 from submariner_core.api.errors import CableError, SubmarinerError
 from submariner_core.kernel import Kernel
 from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState
-from submariner_wireguard.devices import Devices, Wanted
+from submariner_wireguard.devices import Devices, Wanted, address_of
 from submariner_wireguard.figures import Figures, PeerFigures
 from submariner_wireguard.implementation import Implementation
 from submariner_wireguard.inkernel import InKernel
@@ -80,7 +80,10 @@ class WireGuardDriver(CableDriver):
             await self._devices.choose()
             key = ensure_key(self._state_dir)
             terms = Terms(
-                Wanted(key, self._port(local), mtu), local.slot, options.keepalive, preshared_key
+                Wanted(key, self._port(local), mtu, address_of(private_ip)),
+                local.slot,
+                options.keepalive,
+                preshared_key,
             )
             before, place = self._roster.place(), Place(str(private_ip), local.slot)
             await self._peering.restore(

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import dataclasses
 import itertools
+import socket
 from ipaddress import ip_network
 
 import pytest
@@ -76,6 +77,30 @@ async def test_two_gateways_of_a_cluster_accept_all_its_prefixes_at_once(underla
     second.ping(east.pods[0])
     endpoints = second.wg("show", "submariner", "endpoints")
     assert "172.31.0.1:4501" in endpoints  # east's port for slot 1, of which second is
+
+
+async def test_what_comes_through_a_cable_that_does_not_carry_is_accepted(underlay) -> None:
+    prefix = "10.50.0.0/16"
+    east = underlay.gateway("east", "172.31.0.1")
+    first = underlay.gateway("west", "172.31.0.2", prefix)
+    second = underlay.gateway("west", "172.31.0.3", prefix, slot=1)
+    east.run("sysctl -qw net.ipv4.conf.all.rp_filter=1")  # as many distributions have it
+    for one in (east, first, second):
+        await one.open()
+    for one in (first, second):
+        await one.connect(east.endpoint)
+        await east.connect(one.endpoint, slot=one.slot)
+    east.run(f"ip route replace {prefix} dev submariner src {east.pods[0]}")
+    with underlay.netns.entered(east.namespace):
+        heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with underlay.netns.entered(second.namespace):
+        sends = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with heard, sends:
+        heard.settimeout(10)
+        heard.bind((str(east.pods[0]), 0))
+        sends.bind((str(second.pods[0]), 0))
+        sends.sendto(b"hello", heard.getsockname())
+        assert heard.recvfrom(10)[0] == b"hello"
 
 
 async def test_a_slot_that_is_given_later_moves_all_cables(underlay) -> None:
