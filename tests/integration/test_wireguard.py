@@ -1,0 +1,163 @@
+"""A lab whose cables are WireGuard, as its own kernel or wireguard-go has it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from submariner_lab import Flow, Lab, LabSpec, Node, namespaces
+from submariner_lab.matrix import questions, try_all
+from submariner_lab.node import program
+
+pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+START = 60.0
+LIMIT = 2.5
+"""Seconds: what the lease alone takes is above it, what probes see is far below."""
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=["userspace", pytest.param("kernel", marks=pytest.mark.kernel)],
+)
+async def shared_wireguard_lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
+    """Built once for each implementation; use ``lab``."""
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces: run as root")
+    if request.param == "userspace" and shutil.which("wireguard-go") is None:
+        pytest.skip("the program 'wireguard-go' is absent: apt-get install wireguard-go")
+    options = {"wireguard": {"implementation": request.param}}
+    async with Lab(LabSpec(driver="wireguard", options=options)) as lab:
+        yield lab
+        shown = [path for path in files(lab) if any(key in path.read_bytes() for key in keys(lab))]
+        assert shown == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lab(shared_wireguard_lab: Lab) -> AsyncIterator[Lab]:
+    """The shared lab, whole: every node up, every daemon running, every gateway ready."""
+    await shared_wireguard_lab.restore(START)
+    yield shared_wireguard_lab
+    assert shared_wireguard_lab.crashes() == []
+
+
+def keys(lab: Lab) -> set[bytes]:
+    """The secrets of this lab in every form in which they may be written."""
+    found = [path.read_bytes().strip() for path in lab.folder.glob("*/state/wireguard/*.key")]
+    found.append((lab.folder / "psk").read_bytes().strip())
+    assert len(found) > 1
+    return {form for one in found for form in (one, one.rstrip(b"="))}
+
+
+def files(lab: Lab) -> list[Path]:
+    """Everything that a lab's processes wrote and that is no secret itself."""
+    return [
+        path
+        for path in lab.folder.rglob("*")
+        if path.is_file() and path.suffix != ".key" and path.name != "psk"
+    ]
+
+
+def between(lab: Lab) -> Flow:
+    """A flow between pods of nodes without a gateway."""
+    east, west = lab.clusters
+    return lab.flow(east.nodes[-1], west.nodes[-1])
+
+
+def public_key(node: Node) -> str:
+    """The key that a node's gateway uses."""
+    folder = node.folder / "state"
+    return namespaces.run((program(), "wireguard", "show-key", "--state-dir", str(folder))).strip()
+
+
+async def test_everything_reaches_everything(lab: Lab) -> None:
+    answers = await try_all(questions(lab))
+    assert [answer.failure for answer in answers if answer.failure] == []
+
+
+async def test_a_gateway_that_is_restarted_loses_nothing(lab: Lab) -> None:
+    node = lab.clusters[0].leader
+    async with between(lab) as flow:
+        await flow.established()
+        await node.gateway.restart(timeout=40)
+        await lab.until(lab.settled, START, "settled after the restart")
+        await flow.flowing()
+    assert flow.report.lost == 0
+
+
+async def test_a_killed_gateway_leaves_devices_that_go_on_and_are_adopted(lab: Lab) -> None:
+    east = lab.clusters[0]
+    node, epoch = east.leader, east.epoch
+    devices = ("ip", "-n", node.site.netns, "-o", "link")
+    before = namespaces.run(devices)
+    async with between(lab) as flow:
+        await flow.established()
+        await node.gateway.restart(kill=True)
+        await lab.until(lambda: east.epoch > epoch, 15, "somebody leads again")
+        await lab.until(lab.settled, START, "settled after the restart")
+        await flow.flowing()
+    assert flow.report.lost == 0
+    assert namespaces.run(devices) == before
+
+
+async def test_a_new_key_is_taken_up_without_a_lost_packet(lab: Lab) -> None:
+    node = lab.clusters[0].leader
+    old = public_key(node)
+    folder = str(node.folder / "state")
+    said = namespaces.run((program(), "wireguard", "rotate-key", "--state-dir", folder))
+    assert public_key(node) == old
+    async with between(lab) as flow:
+        await flow.established()
+        await node.gateway.restart(timeout=40)  # it hands over first
+        await lab.until(lambda: public_key(node) != old, START, "the new key is in use")
+        await lab.until(lab.settled, START, "remote gateways know the new key")
+        await flow.flowing()
+    assert public_key(node) in said
+    assert flow.report.lost == 0
+
+
+async def test_another_gateway_takes_over_from_one_without_power(lab: Lab) -> None:
+    east = lab.clusters[0]
+    victim, epoch = east.leader, east.epoch
+    async with between(lab) as flow:
+        await flow.established()
+        victim.power_off()
+        await lab.until(lambda: east.epoch > epoch, 15, "another gateway took over")
+        await flow.flowing(500, 20)
+    assert namespaces.processes((victim.site.netns,)) == ()
+    assert flow.report.outage < LIMIT
+    victim.power_on()
+    await lab.until(lab.settled, START, "the dead gateway is back")
+
+
+async def test_a_daemon_that_dies_is_replaced_and_its_cables_come_back(lab: Lab) -> None:
+    node = lab.clusters[0].leader
+    pids = [pid for pid in namespaces.processes((node.site.netns,)) if name_of(pid) == DAEMON]
+    if not pids:
+        return  # the kernel does not die
+    async with between(lab) as flow:
+        await flow.established()
+        os.kill(pids[0], signal.SIGKILL)
+        await lab.until(lambda: "daemon-restarted" in log_of(node), START, "it was restarted")
+        await lab.until(lab.settled, START, "its cables are back")
+        await flow.flowing(500, 20)
+    assert flow.report.outage < LIMIT
+    assert "gap_ms=" in log_of(node)
+
+
+DAEMON = "wireguard-go"
+
+
+def name_of(pid: int) -> str:
+    """What a process is called."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def log_of(node: Node) -> str:
+    """All that a node's gateway has logged."""
+    return node.gateway.log.read_text()
