@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 import submariner_kubernetes.plugin
+import submariner_wireguard.plugin
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from submariner_wireguard.figures import Figures as WireGuardFigures
+from submariner_wireguard.figures import PeerFigures
+from submariner_wireguard.metrics import WireGuardCollector
 
 from submariner_core.api import hooks, naming
 from submariner_core.api.cable import CableDriver, CableState
@@ -89,6 +93,11 @@ def test_every_option_of_the_kubernetes_plugin_is_documented(name: str) -> None:
     assert _documented_options("k8s") == dict(_settings(model))
 
 
+def test_every_option_of_the_wireguard_plugin_is_documented() -> None:
+    model = submariner_wireguard.plugin.submariner_plugin_info().options["wireguard"]
+    assert _documented_options("wireguard") == dict(_settings(model))
+
+
 def _documented_options(plugin: str) -> dict[str, str]:
     page = text("docs/configuration.md").partition(f"\n`{plugin}`")[2].partition("\n\n`")[0]
     return {codes(row[0])[0]: "".join(codes(row[1])) or row[1] for row in rows(page)}
@@ -96,7 +105,7 @@ def _documented_options(plugin: str) -> dict[str, str]:
 
 def test_every_variable_with_a_use_is_documented() -> None:
     page = text("docs/configuration.md").partition("## Upstream's environment")[2]
-    present = {"", "vxlan", "k8s", "k8s-lease"}
+    present = {"", "vxlan", "wireguard", "k8s", "k8s-lease"}
     for variable in VARIABLES:
         if variable.plugin in present:
             assert f"`{variable.name}`" in page
@@ -109,7 +118,11 @@ def test_every_metric_is_documented_with_its_type_and_labels() -> None:
     documented = {
         codes(row[0])[0]: (row[1], row[2]) for row in rows(page) if row[1] in {"gauge", "counter"}
     }
-    assert documented == {**_served(_gateway()), **_served(_route_agent())}
+    assert documented == {
+        **_served(_gateway()),
+        **_served(_wireguard()),
+        **_served(_route_agent()),
+    }
 
 
 def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -156,6 +169,12 @@ def _gateway() -> gateway.GatewayCollector:
         observer_failures={("noisy", "submariner_path_moved"): 1},
     )
     return gateway.GatewayCollector(lambda: figures)
+
+
+def _wireguard() -> WireGuardCollector:
+    peer = PeerFigures("west", "west-1", "submariner", 1.0)
+    figures = WireGuardFigures("kernel", (peer,)).revived("submariner", 1.0)
+    return WireGuardCollector(lambda: [figures])
 
 
 def _route_agent() -> routeagent.RouteAgentCollector:
