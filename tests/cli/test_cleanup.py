@@ -185,9 +185,7 @@ def test_a_running_gateway_is_not_cleaned_up_behind_its_back(
     assert "a gateway of this host runs" in result.stderr
     assert listing() == before
     assert run("cleanup", "--config", stores.path, "--yes", "--force").exit_code == 0
-    assert lock_path(tmp_path / "state", locks.GATEWAY).exists(), (
-        "its own, as it runs"
-    )
+    assert lock_path(tmp_path / "state", locks.GATEWAY).exists(), "its own, as it runs"
     lock.release()
 
 
