@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import time
 from ipaddress import IPv4Address
@@ -10,7 +11,7 @@ import pytest
 
 from submariner_core.api.model import ConnectionStatus
 from submariner_core.observe.prober import Prober, Target
-from submariner_core.reconcile.health import enough
+from submariner_core.reconcile.health import SURELY_DOWN, enough
 from tests.observe.conftest import FAR, NEAR, Wire, echo, running, until
 
 pytestmark = pytest.mark.netns
@@ -63,6 +64,21 @@ async def test_three_silent_intervals_are_an_error_and_one_reply_ends_it(
         wire.unmute()
         await until(lambda: probes.status is CONNECTED)
     assert probes.said == [CONNECTED, ERROR, CONNECTED]
+
+
+async def test_a_peers_last_packet_that_comes_after_the_miss_is_no_sign_of_life(
+    wire: Wire,
+) -> None:
+    probes = Probes(interval=0.1)
+    request = f"ping -c1 -W0.1 -n {NEAR}"
+    async with running(probes.prober):
+        await until(lambda: probes.said == [CONNECTED])
+        wire.mute()
+        await until(lambda: probes.health.misses)
+        # its kernel does not answer, but it does send
+        await asyncio.to_thread(wire.namespaces.run, wire.far, request)
+        await until(lambda: probes.status is ERROR)
+        assert probes.health.misses < SURELY_DOWN
 
 
 async def test_a_target_without_any_way_is_an_error_and_no_exception(wire: Wire) -> None:
