@@ -51,7 +51,8 @@ class LabSpec:
             raise ValueError(f"a cluster has 1 to 200 nodes, not {self.nodes}")
         if not 1 <= self.gateways <= self.nodes:
             raise ValueError(
-                f"of {self.nodes} nodes, 1 to {self.nodes} can be gateways, not {self.gateways}"
+                "gateway candidates are at least 1 and at most all nodes of a cluster"
+                f" ({self.nodes}), not {self.gateways}"
             )
         names = [cluster_name(number) for number in range(1, self.clusters + 1)]
         for name in self.nat:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
+from submariner_lab.demo.command import demo
 from submariner_lab.failover import catalogue
 from submariner_lab.failover.command import failover
 
@@ -29,10 +31,14 @@ def test_no_scenario_of_a_part_is_left_out_of_the_order() -> None:
     assert len(catalogue.ORDER) == len(set(catalogue.ORDER))
 
 
-def test_a_driver_that_is_not_installed_is_named_with_those_that_are() -> None:
-    output = refused("--driver", "carrier-pigeon").output
-    assert "carrier-pigeon" in output
-    assert "vxlan" in output
+@pytest.mark.parametrize("command", [demo, failover])
+def test_a_driver_that_is_not_installed_is_named_with_those_that_are(
+    command: click.Command,
+) -> None:
+    result = CliRunner().invoke(command, ["--driver", "vxlan,carrier-pigeon"])
+    assert result.exit_code == 2
+    assert "no cable driver 'carrier-pigeon'" in result.output
+    assert "installed: direct, vxlan" in result.output
 
 
 def test_a_png_is_refused_with_the_name_that_would_do(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from submariner_lab.blueprint import PREFIX
 from submariner_lab.demo.finding import Finding, summary
 from submariner_lab.demo.screen import Screen
 from submariner_lab.demo.story import tell
+from submariner_lab.drivers import Drivers
 from submariner_lab.errors import LabError
 from submariner_lab.lab import Lab
 from submariner_lab.program import program
@@ -23,7 +24,9 @@ from submariner_lab.spec import STORES, LabSpec
 @click.option("--clusters", default=2, show_default=True, help="How many clusters.")
 @click.option("--nodes", default=3, show_default=True, help="Nodes in each cluster.")
 @click.option("--gateways", default=2, show_default=True, help="Gateway candidates among them.")
-@click.option("--driver", default="vxlan", show_default=True, help="The cable driver.")
+@click.option(
+    "--driver", type=Drivers(), default="vxlan", show_default=True, help="The cable driver."
+)
 @click.option(
     "--store",
     default="local",

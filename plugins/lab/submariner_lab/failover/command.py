@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from submariner_lab import ending, state
+from submariner_lab.drivers import Drivers
 from submariner_lab.errors import LabError
 from submariner_lab.failover.catalogue import SCENARIOS
 from submariner_lab.failover.figures import Run, document
@@ -29,6 +29,7 @@ WIDTH = 160
 @click.option(
     "--driver",
     "drivers",
+    type=Drivers(),
     multiple=True,
     default=("vxlan",),
     show_default=True,
@@ -94,7 +95,6 @@ def failover(
     if quick and (runs > 1 or len(drivers) > 1):
         raise click.UsageError("--quick is one driver and one run")
     _check_files(out, picture)
-    _check_drivers(drivers)
     for lab_id in state.remove_orphans(root):
         click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
     scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
@@ -142,18 +142,6 @@ def _check_files(out: Path | None, picture: Path | None) -> None:
     for file in (out, picture):
         if file is not None and not file.absolute().parent.is_dir():
             raise click.UsageError(f"{file}: there is no folder {file.absolute().parent}")
-
-
-def _check_drivers(drivers: Sequence[str]) -> None:
-    """Raises a usage error for a driver that is not installed."""
-    installed = sorted(entry_points(group="submariner.cable").names)
-    for driver in drivers:
-        for name in driver.split(","):
-            if name.strip() not in installed:
-                raise click.UsageError(
-                    f"no cable driver {name!r} is installed; installed: {', '.join(installed)}."
-                    f" Perhaps: pip install submariner-{name}"
-                )
 
 
 def _progress() -> Say:
