@@ -25,20 +25,19 @@ log = structlog.get_logger("submariner.engine")
 class Lanes:
     """The lanes of one gateway; tasks live in the caller's group and end when idle."""
 
-    def __init__(
-        self,
-        group: asyncio.TaskGroup,
-        drivers: Mapping[str, CableDriver],
-        post: Callable[[Event], None],
-    ) -> None:
-        self._group = group
+    def __init__(self, drivers: Mapping[str, CableDriver], post: Callable[[Event], None]) -> None:
+        self._group: asyncio.TaskGroup | None = None
         self._drivers = drivers
         self._post = post
         self._busy: dict[str, asyncio.Task[None]] = {}
 
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Carry out from now on what is offered, in tasks of ``group``."""
+        self._group = group
+
     def offer(self, lane: str, steps: Sequence[Step]) -> None:
         """Take the first step unless the lane is at work; its report brings the next offer."""
-        if steps and lane not in self._busy:
+        if self._group is not None and steps and lane not in self._busy:
             self._busy[lane] = self._group.create_task(
                 self._run(lane, steps[0]), name=f"lane {lane}"
             )

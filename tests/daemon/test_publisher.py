@@ -18,7 +18,7 @@ from submariner_core.api.model import (
     LatencyRTT,
 )
 from submariner_core.daemon.publisher import Publisher
-from submariner_core.engine.gateway import GATEWAY_PERIOD as PERIOD
+from submariner_core.engine.engine import GATEWAY_PERIOD as PERIOD
 from submariner_core.reconcile.publish import lasting
 from submariner_core.testing import MemoryTransport
 from tests.reconcile.objects import endpoint, stored_gateway

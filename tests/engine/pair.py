@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 from submariner_core.api.codec import decode
 from submariner_core.api.transport import Kind
-from submariner_core.engine.gateway import Gateway
+from submariner_core.engine.engine import Engine
 from tests.engine.site import EastSite, Node, settled, until, west
 
 
 @contextlib.asynccontextmanager
-async def pair(site: EastSite) -> AsyncIterator[tuple[Node, Gateway, Node, Gateway]]:
+async def pair(site: EastSite) -> AsyncIterator[tuple[Node, Engine, Node, Engine]]:
     """The first leads; the second stands by with all its cables up."""
     site.join(west(101), west(102))
     one, two = site.node(1), site.node(2)

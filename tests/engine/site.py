@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path as File
-from typing import Any
+from typing import Any, cast
 
 from submariner_core.api.cable import CableDriver
 from submariner_core.api.codec import decode, encode
@@ -34,6 +34,7 @@ from submariner_core.config.settings import (
     PluginNames,
     Settings,
 )
+from submariner_core.engine.engine import Engine
 from submariner_core.engine.gateway import Gateway
 from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
@@ -61,12 +62,12 @@ async def until(condition: Callable[[], object], seconds: float = 8.0) -> None:
             await asyncio.sleep(0.005)
 
 
-async def settled(gateway: Gateway, cables: int = 0) -> None:
+async def settled(gateway: Engine, cables: int = 0) -> None:
     """Wait until it is ready, holds so many cables, and its status says so."""
 
     def is_so() -> bool:
-        up = [one for one in gateway._figures.connections if one.status.value == "connected"]
-        return gateway._readiness().ready and len(up) == cables
+        up = [one for one in gateway.figures.connections if one.status.value == "connected"]
+        return gateway.readiness.ready and len(up) == cables
 
     await until(is_so)
 
@@ -155,28 +156,28 @@ class Node:
         )
 
     @contextlib.asynccontextmanager
-    async def running(self, **changes: object) -> AsyncIterator[Gateway]:
+    async def running(self, **changes: object) -> AsyncIterator[Engine]:
         """A gateway process; it is killed at the end, unless it ended by itself."""
         async with self.process(**changes) as (gateway, task):
             yield gateway
             assert not task.done(), task.exception()
 
     @contextlib.asynccontextmanager
-    async def process(
-        self, **changes: object
-    ) -> AsyncIterator[tuple[Gateway, asyncio.Task[None]]]:
+    async def process(self, **changes: object) -> AsyncIterator[tuple[Engine, asyncio.Task[None]]]:
         """A gateway process that may end by itself."""
         settings = self.settings(**changes)
-        gateway = Gateway(settings, Parts(settings, self, Hooks.inline(self.extension)))
-        gateway._kernel = NodeKernel(self.site.namespaces, self.namespace)
-        await gateway._kernel.open()
+        kernel = NodeKernel(self.site.namespaces, self.namespace)
+        await kernel.open()
+        parts = Parts(settings, self, Hooks.inline(self.extension))
+        gateway = Gateway(settings, parts, kernel=kernel)
         task = asyncio.create_task(gateway.run())
         try:
-            yield gateway, task
+            await until(lambda: gateway.engine or task.done())
+            yield cast("Engine", gateway.engine), task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await gateway._kernel.close()
+            await kernel.close()
             self.reconnect()
 
     def ip(self, *words: str) -> str:

@@ -13,7 +13,7 @@ ROOT = Path(submariner_core.__file__).parent
 ROOMS = ("engine", "routeagent", "daemon", "reconcile", "observe", "kernel")
 FOR_PEOPLE = {
     "engine/diary.py": "when a transition happened, and since when a connection stands",
-    "engine/gateway.py": "upstream's update-timestamp, which nobody of ours reads",
+    "engine/engine.py": "upstream's update-timestamp, which nobody of ours reads",
     "routeagent/agent.py": "when a transition happened",
     "observe/icmp.py": "the kernel stamps packets in it: turned into the boot clock at once",
 }

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 import pytest
 
 from submariner_core.api.transport import Fence, Record, Ref
-from submariner_core.engine.gateway import Gateway
+from submariner_core.engine.engine import Engine
 from submariner_core.engine.router import Router
 from submariner_core.testing import Crash, MemoryHost, MemoryTransport
 from tests.conftest import Namespaces
@@ -87,7 +87,7 @@ async def lived(node: Node, cables: int) -> bool:
         ended, _ = await asyncio.wait(
             {calm, task}, return_when=asyncio.FIRST_COMPLETED, timeout=20
         )
-        assert ended, f"neither dead nor at rest: {gateway._reasons}"
+        assert ended, f"neither dead nor at rest: {gateway.readiness.reasons}"
         died = task.done()
         calm.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -99,7 +99,7 @@ async def lived(node: Node, cables: int) -> bool:
         return not died
 
 
-async def rest(gateway: Gateway, node: Node, cables: int) -> None:
+async def rest(gateway: Engine, node: Node, cables: int) -> None:
     """Wait until nothing happens any more."""
     await settled(gateway, cables)
     before = None
@@ -108,10 +108,10 @@ async def rest(gateway: Gateway, node: Node, cables: int) -> None:
         await asyncio.sleep(0.1)
 
 
-def written(gateway: Gateway, node: Node) -> tuple[int, ...]:
+def written(gateway: Engine, node: Node) -> tuple[int, ...]:
     """How much was done so far, on the node and in the stores."""
     stores = node.site.datastore.writes, node.site.broker.writes
-    return len(node.host.actions), gateway._router.written, *stores
+    return len(node.host.actions), gateway.router.written, *stores
 
 
 def state(node: Node) -> tuple[object, ...]:

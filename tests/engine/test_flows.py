@@ -50,7 +50,7 @@ class Tables:
         if self.hanging:
             await asyncio.Event().wait()
         self.told.append(flows)
-        self.leads.append(self.gateway._elector.leadership.active)  # type: ignore[attr-defined]
+        self.leads.append(self.gateway.elector.leadership.active)  # type: ignore[attr-defined]
         self.staying += flows
         if len(self.told) == 1:
             self.leaving += (flow(9),)  # somebody connects while the lead moves
@@ -71,7 +71,7 @@ async def test_the_successor_knows_the_flows_before_it_leads(
     async with pair(site) as (one, first, two, second):
         tables.gateway = second
         await until(lambda: two.says.status.ready)
-        assert await first._hand_over.give() == two.name
+        assert await first.hand_over.give() == two.name
         await until(lambda: len(tables.told) == 2)
         assert tables.told == [(flow(1), flow(2)), (flow(9),)]
         assert not tables.leads[0]
@@ -99,8 +99,8 @@ async def test_a_successor_that_does_not_answer_leads_all_the_same(
     tables.hanging = True
     async with pair(site) as (_, first, two, second):
         await until(lambda: two.says.status.ready)
-        assert await first._hand_over.give() == two.name
-        await until(lambda: second._elector.leadership.active)
+        assert await first.hand_over.give() == two.name
+        await until(lambda: second.elector.leadership.active)
 
 
 async def test_a_kernel_without_connection_tracking_holds_up_no_hand_over(
@@ -109,8 +109,8 @@ async def test_a_kernel_without_connection_tracking_holds_up_no_hand_over(
     tables.failure = KernelError("tracked flows", "list", 95)
     async with pair(site) as (_, first, two, second):
         await until(lambda: two.says.status.ready)
-        assert await first._hand_over.give() == two.name
-        await until(lambda: second._elector.leadership.active)
+        assert await first.hand_over.give() == two.name
+        await until(lambda: second.elector.leadership.active)
 
 
 async def test_a_malformed_offer_is_refused_and_nothing_else(
@@ -122,5 +122,5 @@ async def test_a_malformed_offer_is_refused_and_nothing_else(
         first._flows._notes = {FLOWS_ANNOTATION: "nonsense"}
         await first._publisher.publish()
         await until(lambda: one.says.meta.annotations.get(FLOWS_ANNOTATION) == "nonsense")
-        assert await first._hand_over.give() == two.name
+        assert await first.hand_over.give() == two.name
         assert tables.told[0] == (flow(1), flow(2))

@@ -23,7 +23,7 @@ async def test_a_gateway_becomes_active_publishes_and_connects(site: EastSite) -
     node = site.node(1)
     async with node.running() as gateway:
         await until(lambda: len(node.connected) == 2)
-        await until(lambda: gateway._readiness().ready)
+        await until(lambda: gateway.readiness.ready)
         status = node.says.status
         assert (status.ha_status, status.epoch, status.slot) == (HAStatus.ACTIVE, 1, 0)
         await until(lambda: site.endpoints(site.broker) == [node.name])
@@ -43,9 +43,9 @@ async def test_a_gateway_is_not_ready_before_it_has_decided_anything(site: EastS
     node = site.node(1)
     site.datastore.go_away()
     async with node.running() as gateway:
-        assert gateway._readiness().reasons
+        assert gateway.readiness.reasons
         await asyncio.sleep(0.3)
-        assert gateway._readiness().reasons == ("the cable drivers are not open yet",)
+        assert gateway.readiness.reasons == ("the cable drivers are not open yet",)
 
 
 async def test_a_broker_that_is_away_at_the_start_blocks_nothing(site: EastSite) -> None:
@@ -156,7 +156,7 @@ async def test_a_restart_changes_neither_cables_nor_kernel(site: EastSite) -> No
         await settled(gateway, 3)
         await until(lambda: node.says.status.epoch == 2)
         await asyncio.sleep(0.3)
-        assert gateway._router.written == 0
+        assert gateway.router.written == 0
     assert (node.ways(), node.host.actions) == (before, actions)
 
 

@@ -21,22 +21,22 @@ async def test_a_gateway_that_cannot_take_over_is_named_and_so_are_those_that_ca
         await until(lambda: two.says.status.ready)
         words = rf"^gateway 'else' is not ready to take over; ready: {two.name}$"
         with pytest.raises(ControlError, match=words):
-            await first._hand_over.on_command({"to": "else"})
+            await first.hand_over.on_command({"to": "else"})
 
 
 async def test_a_gateway_that_does_not_lead_names_the_one_that_does(site: EastSite) -> None:
     async with pair(site) as (one, _, _, second):
         words = f"^this gateway does not lead: run this on {one.name}$"
         with pytest.raises(ControlError, match=words):
-            await second._hand_over.on_command({})
+            await second.hand_over.on_command({})
 
 
 async def test_the_only_gateway_has_nobody_to_hand_over_to(site: EastSite) -> None:
     async with site.node(1).running() as only:
         await settled(only)
-        await until(lambda: only._elector.leadership.active)
+        await until(lambda: only.elector.leadership.active)
         with pytest.raises(ControlError, match=r"^no gateway is ready to take over; ready: none$"):
-            await only._hand_over.on_command({})
+            await only.hand_over.on_command({})
 
 
 async def test_a_gateway_without_cables_has_them_before_it_is_named(
@@ -53,15 +53,15 @@ async def test_a_gateway_without_cables_has_them_before_it_is_named(
             return await connect(cable)
 
         monkeypatch.setattr(three.driver, "connect", slow)
-        hand_over = first._elector.hand_over
+        hand_over = first.elector.hand_over
 
         async def spy(successor: str) -> bool:
             named_with.append(three.connected)
             return await hand_over(successor)
 
-        monkeypatch.setattr(first._elector, "hand_over", spy)
+        monkeypatch.setattr(first.elector, "hand_over", spy)
         async with three.running():
             await until(lambda: three.says.status.ready and len(listed(site)) == 3)
             assert three.connected == frozenset()
-            assert await first._hand_over.give(three.name) == three.name
+            assert await first.hand_over.give(three.name) == three.name
     assert [west(101).cable_name in cables for cables in named_with] == [True]

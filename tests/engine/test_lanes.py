@@ -28,7 +28,8 @@ class Work:
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self.driver = MemoryCableDriver()
         self.said: list[Event] = []
-        self.lanes = Lanes(group, {"memory": self.driver}, self.said.append)
+        self.lanes = Lanes({"memory": self.driver}, self.said.append)
+        self.lanes.start(group)
 
     def connect(self, *cluster_ids: str) -> None:
         for cluster_id in cluster_ids:

@@ -87,8 +87,8 @@ async def test_a_pin_that_cannot_be_stored_is_an_error_and_has_no_effect(
         with pytest.raises(ControlError, match="did not take it"):
             await ask(one.state_dir, "pin")
         one.datastore.mend()
-        await until(lambda: first._decider.state.pin is None)
-        await until(lambda: first._decider.state.datastore.connected)
+        await until(lambda: first.decider.state.pin is None)
+        await until(lambda: first.decider.state.datastore.connected)
         assert pinned(site) is None
 
 

@@ -75,11 +75,11 @@ async def test_a_hand_over_is_one_epoch_and_no_change_to_any_cable(site: EastSit
         await settled(second, 2)
         async with one.process() as (first, task):
             await settled(first, 2)
-            await until(lambda: second._decider.state.leadership.active)
+            await until(lambda: second.decider.state.leadership.active)
             await until(lambda: two.says.status.ready and one.says.status.ready)
             await until(lambda: len(listed(site)) == 2)
             epoch = site.epoch(site.broker)
-            taken = await second._hand_over.give()
+            taken = await second.hand_over.give()
             assert taken == one.name
             await until(lambda: site.endpoints(site.broker) == [one.name])
             assert site.epoch(site.broker) == (epoch or 0) + 1
@@ -102,7 +102,7 @@ async def test_a_gateway_that_is_gone_leaves_the_list(
 ) -> None:
     """Never again 9, 15: a dead gateway's status does not outlive it."""
     monkeypatch.setattr("submariner_core.reconcile.sync.GATEWAY_GONE", 1.0)
-    monkeypatch.setattr("submariner_core.engine.gateway.GATEWAY_PERIOD", 0.3)
+    monkeypatch.setattr("submariner_core.engine.engine.GATEWAY_PERIOD", 0.3)
     one, two = site.node(1), site.node(2)
     async with one.running():
         async with two.running():
