@@ -9,12 +9,13 @@ import pytest
 from submariner_core.api.codec import decode, encode
 from submariner_core.api.model import ConnectionStatus, Endpoint, EndpointObject, Metadata
 from submariner_core.api.route import OverlayPeer
-from submariner_core.reconcile.health import Health, lost, replied
+from submariner_core.reconcile.health import Health, enough, lost, replied
 from submariner_core.reconcile.node import NodeDecision, NodeSite
 from submariner_core.reconcile.node_status import DISABLED, NO_TARGET, route_agent_object
 
 SITE = NodeSite("east", OverlayPeer("worker", IPv4Address("10.50.0.1")), (), ())
 CABLE = "submariner-cable-west-172-20-0-9"
+DOWN = enough(3)
 
 
 def decision(health_check_ip: IPv4Address | None) -> NodeDecision:
@@ -45,12 +46,12 @@ def silent(probes: int) -> Health:
         ("10.2.0.1", None, ConnectionStatus.NONE, DISABLED),
         (None, {}, ConnectionStatus.NONE, NO_TARGET),
         ("10.2.0.1", {}, ConnectionStatus.CONNECTING, ""),
-        ("10.2.0.1", {CABLE: silent(2)}, ConnectionStatus.CONNECTING, ""),
+        ("10.2.0.1", {CABLE: silent(DOWN - 1)}, ConnectionStatus.CONNECTING, ""),
         (
             "10.2.0.1",
-            {CABLE: silent(3)},
+            {CABLE: silent(DOWN)},
             ConnectionStatus.ERROR,
-            'no reply to 3 probes of "10.2.0.1"',
+            f'no reply to {DOWN} probes of "10.2.0.1"',
         ),
         ("10.2.0.1", {CABLE: replied(Health(), 1_500_000)}, ConnectionStatus.CONNECTED, ""),
     ],

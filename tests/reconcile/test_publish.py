@@ -11,7 +11,7 @@ from submariner_core.api.cable import CableState
 from submariner_core.api.codec import decode, encode
 from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject, HAStatus
 from submariner_core.reconcile import state as states
-from submariner_core.reconcile.health import Health, lost, replied
+from submariner_core.reconcile.health import Health, enough, lost, replied
 from submariner_core.reconcile.paths import Verdict
 from submariner_core.reconcile.publish import connections, gateway_object
 from tests.reconcile.objects import endpoint, stored_cluster, stored_endpoint
@@ -27,7 +27,7 @@ CONNECTED, CONNECTING, ERROR, NONE = (
 ANSWERED = replied(Health(), 2_000_000)
 
 
-def silent(misses: int = 3) -> Health:
+def silent(misses: int = enough(3)) -> Health:
     health = ANSWERED
     for _ in range(misses):
         health = lost(health, 3)
