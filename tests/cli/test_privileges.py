@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -50,8 +51,9 @@ def test_without_capabilities_it_ends_at_once_and_names_them(
 def test_a_state_folder_that_is_somebody_elses_is_one_line(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o700)
     (tmp_path / "state" / SOCKET).touch()
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)  # so that anyone comes as far as the folder itself
+    for parent in (tmp_path, *tmp_path.parents):
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            parent.chmod(0o755)  # so that anyone comes as far as the folder itself
     done = submariner(AS_NOBODY, "cleanup", "--yes", "--config", str(stores.path))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

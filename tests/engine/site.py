@@ -34,11 +34,13 @@ from submariner_core.config.settings import (
     PluginNames,
     Settings,
 )
+from submariner_core.daemon.clock import boot_clock
 from submariner_core.engine.engine import Engine
 from submariner_core.engine.gateway import Gateway
 from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
 from submariner_core.loading.facade import Hooks
+from submariner_core.reconcile.handover import successors
 from submariner_core.testing import (
     MemoryCableDriver,
     MemoryHost,
@@ -70,6 +72,12 @@ async def settled(gateway: Engine, cables: int = 0) -> None:
         return gateway.readiness.ready and len(up) == cables
 
     await until(is_so)
+
+
+def known(engine: Engine, node: Node) -> bool:
+    """Whether a gateway knows that ``node``'s could succeed it."""
+    ready = successors(engine.decider.state, boot_clock())
+    return node.name in (one.status.local_endpoint.hostname for one in ready)
 
 
 class Parts(Loaded):

@@ -70,7 +70,6 @@ async def test_the_successor_knows_the_flows_before_it_leads(
 ) -> None:
     async with pair(site) as (one, first, two, second):
         tables.gateway = second
-        await until(lambda: two.says.status.ready)
         assert await first.hand_over.give() == two.name
         await until(lambda: len(tables.told) == 2)
         assert tables.told == [(flow(1), flow(2)), (flow(9),)]
@@ -85,7 +84,6 @@ async def test_the_successor_knows_the_flows_before_it_leads(
 async def test_a_gateway_without_flows_offers_nothing(site: EastSite, tables: Tables) -> None:
     tables.leaving = ()
     async with pair(site) as (one, first, two, _):
-        await until(lambda: two.says.status.ready)
         before = first._publisher.writes
         await first._flows.offer(two.says.status.local_endpoint.cable_name)
         assert first._publisher.writes == before
@@ -98,7 +96,6 @@ async def test_a_successor_that_does_not_answer_leads_all_the_same(
     monkeypatch.setattr(room, "PATIENCE", 0.3)
     tables.hanging = True
     async with pair(site) as (_, first, two, second):
-        await until(lambda: two.says.status.ready)
         assert await first.hand_over.give() == two.name
         await until(lambda: second.elector.leadership.active)
 
@@ -108,7 +105,6 @@ async def test_a_kernel_without_connection_tracking_holds_up_no_hand_over(
 ) -> None:
     tables.failure = KernelError("tracked flows", "list", 95)
     async with pair(site) as (_, first, two, second):
-        await until(lambda: two.says.status.ready)
         assert await first.hand_over.give() == two.name
         await until(lambda: second.elector.leadership.active)
 
@@ -118,7 +114,6 @@ async def test_a_malformed_offer_is_refused_and_nothing_else(
 ) -> None:
     async with pair(site) as (one, first, two, second):
         tables.gateway = second
-        await until(lambda: two.says.status.ready)
         first._flows._notes = {FLOWS_ANNOTATION: "nonsense"}
         await first._publisher.publish()
         await until(lambda: one.says.meta.annotations.get(FLOWS_ANNOTATION) == "nonsense")

@@ -9,7 +9,7 @@ import pytest
 from submariner_core.api.cable import Cable, Path
 from submariner_core.engine.control import ControlError
 from tests.engine.pair import listed, pair
-from tests.engine.site import EastSite, settled, until, west
+from tests.engine.site import EastSite, known, settled, until, west
 
 pytestmark = pytest.mark.netns
 
@@ -18,7 +18,6 @@ async def test_a_gateway_that_cannot_take_over_is_named_and_so_are_those_that_ca
     site: EastSite,
 ) -> None:
     async with pair(site) as (_, first, two, _):
-        await until(lambda: two.says.status.ready)
         words = rf"^gateway 'else' is not ready to take over; ready: {two.name}$"
         with pytest.raises(ControlError, match=words):
             await first.hand_over.on_command({"to": "else"})
@@ -43,8 +42,7 @@ async def test_a_gateway_without_cables_has_them_before_it_is_named(
     site: EastSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never again 17: what takes long to make is made before the lead moves, not after."""
-    async with pair(site) as (_, first, two, _):
-        await until(lambda: two.says.status.ready)
+    async with pair(site) as (_, first, _, _):
         three = site.node(3)
         connect, named_with = three.driver.connect, []
 
@@ -61,7 +59,7 @@ async def test_a_gateway_without_cables_has_them_before_it_is_named(
 
         monkeypatch.setattr(first.elector, "hand_over", spy)
         async with three.running():
-            await until(lambda: three.says.status.ready and len(listed(site)) == 3)
+            await until(lambda: known(first, three) and len(listed(site)) == 3)
             assert three.connected == frozenset()
             assert await first.hand_over.give(three.name) == three.name
     assert [west(101).cable_name in cables for cables in named_with] == [True]

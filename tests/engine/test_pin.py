@@ -11,7 +11,7 @@ from submariner_core.api.transport import Kind
 from submariner_core.engine import handover, pin
 from submariner_core.engine.control import ControlError, ask
 from tests.engine.pair import pair
-from tests.engine.site import EastSite, Node, settled, until, west
+from tests.engine.site import EastSite, Node, known, settled, until, west
 
 pytestmark = pytest.mark.netns
 
@@ -36,8 +36,7 @@ def leads(site: EastSite, node: Node) -> bool:
 
 
 async def test_a_pinned_standby_leads_at_once_and_the_pin_is_stored(site: EastSite) -> None:
-    async with pair(site) as (one, _, two, _):
-        await until(lambda: two.says.status.ready)
+    async with pair(site) as (one, _, two, second):
         answer = await ask(one.state_dir, "pin", node=two.name)
         assert answer == {"pinned": two.name, "leads": True, "epoch": site.epoch(site.datastore)}
         await until(lambda: leads(site, two))
@@ -49,7 +48,7 @@ async def test_a_pinned_standby_leads_at_once_and_the_pin_is_stored(site: EastSi
         answer = await ask(two.state_dir, "pin", node="")
         assert answer["pinned"] == ""
         assert pinned(site) is None
-        await until(lambda: one.says.status.ready)
+        await until(lambda: known(second, one))
         assert (await ask(two.state_dir, "hand-over"))["taken"] == one.name
 
 
@@ -62,7 +61,7 @@ async def test_the_lead_goes_back_to_the_pinned_gateway_once_it_is_ready_again(
         await settled(second, 2)
         async with one.running() as first:
             await settled(first, 2)
-            await until(lambda: one.says.status.ready and leads(site, two))
+            await until(lambda: known(second, one) and leads(site, two))
             assert (await ask(two.state_dir, "pin", node=one.name))["leads"]
             await until(lambda: leads(site, one))
         await until(lambda: leads(site, two))
@@ -97,7 +96,6 @@ async def test_a_cordoned_node_gives_the_lead_away_and_takes_none_until_it_is_wa
 ) -> None:
     async with contextlib.AsyncExitStack() as life:
         one, _, two, _ = await life.enter_async_context(pair(site))
-        await until(lambda: two.says.status.ready)
         site.datastore.cordon(one.name)
         await until(lambda: leads(site, two))
         assert one.says.status.draining

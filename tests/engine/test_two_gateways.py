@@ -12,7 +12,7 @@ import pytest
 from submariner_core.api.model import HAStatus
 from submariner_core.api.transport import Fence, Kind
 from tests.engine.pair import listed, pair
-from tests.engine.site import EastSite, settled, until, west
+from tests.engine.site import EastSite, known, settled, until, west
 
 pytestmark = pytest.mark.netns
 
@@ -76,8 +76,7 @@ async def test_a_hand_over_is_one_epoch_and_no_change_to_any_cable(site: EastSit
         async with one.process() as (first, task):
             await settled(first, 2)
             await until(lambda: second.decider.state.leadership.active)
-            await until(lambda: two.says.status.ready and one.says.status.ready)
-            await until(lambda: len(listed(site)) == 2)
+            await until(lambda: known(second, one) and len(listed(site)) == 2)
             epoch = site.epoch(site.broker)
             taken = await second.hand_over.give()
             assert taken == one.name

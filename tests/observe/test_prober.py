@@ -60,7 +60,7 @@ async def test_three_silent_intervals_are_an_error_and_one_reply_ends_it(
         await until(lambda: probes.said == [CONNECTED])
         wire.mute()
         await until(lambda: probes.status is ERROR)
-        assert probes.health.misses == enough(3)
+        assert probes.health.misses >= enough(3)
         wire.unmute()
         await until(lambda: probes.status is CONNECTED)
     assert probes.said == [CONNECTED, ERROR, CONNECTED]

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from submariner_core.reconcile.paths import (
     CLEAN,
     CLEAN_LONGEST,
+    INHERITED,
     MOVES_WITHIN,
     Choice,
     Memory,
     Verdict,
     choose_path,
+    inherit,
 )
 
 UP, DOWN, UNKNOWN = Verdict.UP, Verdict.DOWN, Verdict.UNKNOWN
@@ -107,6 +109,35 @@ def test_a_path_that_vanished_is_left_even_without_a_verdict() -> None:
 def test_a_new_leader_without_a_path_yet_waits_for_it() -> None:
     memory = settled(a=UP, b=UP)
     assert choose(memory, 1.0, leader="c", epoch=2, a=UP, b=UP).carries == "a"
+
+
+def test_what_an_earlier_process_moved_to_carries_until_the_leader_has_a_verdict() -> None:
+    first = choose(inherit("b", 0.0), 0.0, a=UNKNOWN, b=UNKNOWN)
+    assert (first.carries, first.wake_at, first.cause) == ("b", INHERITED, "")
+    assert choose(first.memory, 1.0, a=UNKNOWN, b=UP).carries == "b"
+    assert choose(first.memory, 1.0, a=UP, b=UP).carries == "a"
+    assert choose(first.memory, 1.0, b=UP).carries == "b", "the leader's path is not there yet"
+
+
+def test_a_move_that_was_inherited_and_proves_right_counts_as_one_of_our_own() -> None:
+    memory = choose(inherit("b", 0.0), 0.0, a=UNKNOWN, b=UP).memory
+    away = choose(memory, 1.0, a=DOWN, b=UP)
+    assert (away.carries, away.memory.moves) == ("b", (1.0,))
+    back = choose(away.memory, 5.0, a=UP, b=UP)
+    assert (back.carries, back.wake_at) == ("b", 5.0 + CLEAN)
+
+
+def test_what_was_inherited_is_left_when_it_proves_dead_or_nothing_is_known_for_long() -> None:
+    memory = choose(inherit("b", 0.0), 0.0, a=UNKNOWN, b=UNKNOWN).memory
+    assert choose(memory, 1.0, a=UNKNOWN, b=DOWN).carries == "a"
+    assert choose(memory, INHERITED, a=UNKNOWN, b=UNKNOWN).carries == "a"
+    assert choose(memory, 1.0, epoch=2, a=UNKNOWN, b=UP).carries == "a"
+
+
+def test_a_leader_that_is_inherited_is_left_as_any_other() -> None:
+    memory = choose(inherit("a", 0.0), 0.0, a=UNKNOWN, b=UP).memory
+    assert memory == Memory("a", 1, "a")
+    assert choose(memory, 1.0, a=DOWN, b=UP).memory.moves == (1.0,)
 
 
 def test_without_evidence_the_leader_is_followed_whatever_the_probes_say() -> None:

@@ -19,6 +19,7 @@ from submariner_core.api.model import (
 )
 from submariner_core.api.network import RouteType
 from submariner_core.reconcile.cables import Disconnect
+from submariner_core.reconcile.paths import Verdict
 from submariner_core.reconcile.plan import Plan, ProbePlan
 from submariner_core.reconcile.routing import CABLE_TABLE, PROBE_TABLE
 from tests.reconcile.objects import endpoint, stored_endpoint, stored_gateway
@@ -161,6 +162,50 @@ def test_a_takeover_that_fails_leaves_what_forwards() -> None:
     planned = world.plan()
     assert planned.routing is not None
     assert POD_CIDR in planned.routing.left
+
+
+def restarted_while_the_standby_carries() -> World:
+    """The leader did not answer, the standby carries, and the process is a new one."""
+    world = World().put(stored(WEST, STANDBY))
+    world.settle()
+    world.verdicts = {WEST.cable_name: Verdict.DOWN, STANDBY.cable_name: Verdict.UP}
+    before = world.settle()
+    assert before.carriers == {"west": ("vxlan", STANDBY.cable_name)}
+    assert before.routing is not None
+    world.verdicts = {}
+    world.restart()
+    inherited = {one.id: one for one in before.routing.nexthops}
+    world.state = replace(world.state, inherited=inherited)
+    return world
+
+
+def test_a_restart_goes_on_with_the_cable_that_carries_whichever_is_taken_over_first() -> None:
+    world = restarted_while_the_standby_carries()
+    (first, second), *_ = world.plan().steps.values()
+    world.act(first)
+    planned = world.plan()
+    assert planned.carriers == {}
+    assert planned.routing is not None
+    assert POD_CIDR in planned.routing.left, "not sent to the leader meanwhile"
+    world.act(second)
+    assert world.plan().carriers == {"west": ("vxlan", STANDBY.cable_name)}
+    world.verdicts = {WEST.cable_name: Verdict.DOWN, STANDBY.cable_name: Verdict.UP}
+    assert world.settle(now=1.0).carriers == {"west": ("vxlan", STANDBY.cable_name)}
+
+
+def test_a_restart_follows_a_leader_that_answers() -> None:
+    world = restarted_while_the_standby_carries()
+    assert world.settle().carriers == {"west": ("vxlan", STANDBY.cable_name)}
+    world.verdicts = {WEST.cable_name: Verdict.UP, STANDBY.cable_name: Verdict.UP}
+    assert world.settle(now=1.0).carriers == {"west": ("vxlan", WEST.cable_name)}
+
+
+def test_a_restart_that_cannot_take_over_what_carries_follows_the_leader() -> None:
+    world = restarted_while_the_standby_carries()
+    (leader, standby), *_ = world.plan().steps.values()
+    world.act(standby, error="no way")
+    world.act(leader)
+    assert world.plan().carriers == {"west": ("vxlan", WEST.cable_name)}
 
 
 def test_cables_of_clusters_that_are_gone_are_removed() -> None:
