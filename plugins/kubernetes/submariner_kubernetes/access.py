@@ -14,7 +14,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config
 
 from submariner_core.api.errors import StoreError
-from submariner_kubernetes.connection import connector
+from submariner_kubernetes.connection import Sockets
 from submariner_kubernetes.options import KubernetesOptions
 from submariner_kubernetes.token import Token
 
@@ -31,6 +31,7 @@ class Access:
 
     api: ApiClient
     connector: aiohttp.TCPConnector
+    sockets: Sockets
     namespace: str
     token: Token | None
 
@@ -38,6 +39,12 @@ class Access:
     def server(self) -> str:
         """The URL of the API server."""
         return str(self.api.configuration.host)
+
+    async def close(self) -> None:
+        """End all of its connections. Nobody may be asking any more."""
+        await self.api.close()  # type: ignore[no-untyped-call]
+        await self.connector.close()
+        await self.sockets.end()
 
 
 async def open_access(
@@ -72,9 +79,11 @@ async def open_access(
             context.load_verify_locations(cadata=authority)
         except ssl.SSLError as error:
             raise StoreError(f"{settings.host}: the CA is no PEM certificate ({error})") from None
-    connections = connector(context, seen)
+    sockets = Sockets(seen)
+    connections = sockets.connector(context)
     settings.client_session_kwargs = {"connector": connections}
-    return Access(api, connections, options.namespace or _namespace(folder, role), token)
+    namespace = options.namespace or _namespace(folder, role)
+    return Access(api, connections, sockets, namespace, token)
 
 
 async def _from_kubeconfig(settings: Configuration, options: KubernetesOptions) -> None:

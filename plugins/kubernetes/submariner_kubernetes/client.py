@@ -38,6 +38,8 @@ class KubeClient:
         self._opening = asyncio.Lock()
         self._seen: set[str] = set()
         self._streams: set[aiohttp.StreamReader] = set()
+        self._asking: set[asyncio.Timeout] = set()
+        self._nobody_asks = asyncio.Event()
         self._rests_until = 0.0
         self._closed = False
         self._name = options.url or str(options.kubeconfig or "the cluster's API server")
@@ -89,7 +91,7 @@ class KubeClient:
         patience = aiohttp.ClientTimeout(sock_read=seconds + GRACE)
         with self._errors():
             async with contextlib.AsyncExitStack() as stack:
-                async with asyncio.timeout(self._timeout):
+                async with self._in_time():
                     response = await self._send("GET", resource, "", asked, None, patience)
                     stack.callback(response.close)
                     if response.status != 200:
@@ -107,11 +109,16 @@ class KubeClient:
         """Release connections, and end watches. May be called twice."""
         self._closed = True
         for content in self._streams:  # closing the session alone leaves their readers waiting
-            content.set_exception(StoreUnavailable(f"{self._name}: this store was closed"))
+            content.set_exception(self._was_closed())
+        for limit in self._asking:  # nor may one begin to connect in a session that is closed
+            if not limit.expired():
+                limit.reschedule(0)
+        while self._asking:
+            self._nobody_asks.clear()
+            await self._nobody_asks.wait()
         access, self._access = self._access, None
         if access is not None:
-            await access.api.close()  # type: ignore[no-untyped-call]
-            await access.connector.close()
+            await access.close()
 
     async def _request(
         self,
@@ -123,7 +130,7 @@ class KubeClient:
         body: Object | None = None,
     ) -> Object:
         with self._errors():
-            async with asyncio.timeout(self._timeout):
+            async with self._in_time():
                 try:
                     return await self._answered(method, resource, name, query, body)
                 except TokenRefused:
@@ -173,11 +180,30 @@ class KubeClient:
     async def _open(self) -> Access:
         async with self._opening:
             if self._closed:
-                raise StoreUnavailable(f"{self._name}: this store was closed")
+                raise self._was_closed()
             if self._access is None:
                 self._access = await open_access(self._options, self._role, self._seen)
                 self._name = self._access.server
             return self._access
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """What ends in time, and at once when this client is closed."""
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+                self._asking.add(limit)
+                try:
+                    yield
+                finally:
+                    self._asking.discard(limit)
+                    self._nobody_asks.set()
+        except TimeoutError:
+            if self._closed:
+                raise self._was_closed() from None
+            raise
+
+    def _was_closed(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._name}: this store was closed")
 
     def _check(self, resource: Resource, response: aiohttp.ClientResponse, answer: bytes) -> None:
         """Raise what an answer stands for, unless it is a good one."""

@@ -12,7 +12,6 @@ from datetime import datetime
 
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.api.naming import EPOCH_ANNOTATION
-from submariner_kubernetes.objects import read_epoch
 from submariner_kubernetes.resource import LEASES, Object
 
 NAME = "submariner-gateway-lock"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from submariner_core.api.errors import RecordMalformed
-from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION
 from submariner_core.api.schema import GROUP, VERSION
 from submariner_core.api.transport import Fence, Kind, Record, Ref
 from submariner_kubernetes.resource import Object
@@ -57,23 +56,11 @@ def says_the_same(wanted: Object, stored: Object) -> bool:
     return _said(wanted) == _said(stored)
 
 
-def fencing_epoch(found: Object, fence: Fence, *, guard: bool = False) -> int:
-    """The epoch at which an object stops writers of the fence's cluster; -1: it stops none.
-
-    A copy of another cluster's object has that cluster's epoch and fences nobody here, unless it
-    is the ``guard``, the Cluster object itself.
-    """
+def compare(found: Object, ref: Ref, fence: Fence | None) -> None:
+    """Raise :class:`StaleEpoch` if an object stops the fence's writer."""
     metadata = found["metadata"]
-    origin = (metadata.get("labels") or {}).get(CLUSTER_ID_LABEL)
-    if not guard and origin not in (None, fence.cluster_id):
-        return -1
-    return read_epoch(metadata.get("annotations") or {})
-
-
-def read_epoch(annotations: Mapping[str, str]) -> int:
-    """The epoch among these annotations; -1 where there is none, as with an upstream peer's."""
-    text = annotations.get(EPOCH_ANNOTATION, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    check_fence(fence, ref, labels, annotations)
 
 
 def _said(found: Object) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ import random
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, suppress
 
-from submariner_core.api.errors import StaleEpoch, StoreError, StoreUnavailable
-from submariner_core.api.naming import IPAddress, sanitise
+from submariner_core.api.errors import StoreError, StoreUnavailable
+from submariner_core.api.fencing import guard_of
+from submariner_core.api.naming import IPAddress
 from submariner_core.api.transport import (
     Deleted,
     Event,
@@ -24,7 +25,7 @@ from submariner_kubernetes.client import KubeClient
 from submariner_kubernetes.failure import Conflict, Missing
 from submariner_kubernetes.listing import Changed, Gone, Listed, follow
 from submariner_kubernetes.merging import merged
-from submariner_kubernetes.objects import fencing_epoch, says_the_same, to_object, to_record
+from submariner_kubernetes.objects import compare, says_the_same, to_object, to_record
 from submariner_kubernetes.resource import NODES, Object, of_kind
 
 RACES = 20
@@ -56,8 +57,8 @@ class KubernetesTransport(Transport):
         for _ in range(RACES):
             stored = await self._stored(record)
             wanted = to_object(record, stored)
-            if stored is not None and fence is not None:
-                _compare(fencing_epoch(stored, fence, guard=guard is None), fence)
+            if stored is not None:
+                compare(stored, record.ref, fence)
             if stored is not None and says_the_same(wanted, stored):
                 return None
             with suppress(Conflict, Missing):
@@ -75,8 +76,8 @@ class KubernetesTransport(Transport):
         for _ in range(RACES):
             try:
                 stored = None if fence is None else await self._client.get(resource, ref.name)
-                if stored is not None and fence is not None:
-                    _compare(fencing_epoch(stored, fence, guard=guard is None), fence)
+                if stored is not None:
+                    compare(stored, ref, fence)
                 await self._client.delete(resource, ref.name, stored)
             except Missing:
                 return None
@@ -143,27 +144,16 @@ class KubernetesTransport(Transport):
 
     async def _check(self, guard: Ref | None, fence: Fence | None) -> None:
         """Raise :class:`StaleEpoch` if the Cluster object is above the fence."""
-        if guard is None or fence is None:
+        if guard is None:
             return
         with suppress(Missing):
-            found = await self._client.get(of_kind(guard.kind), guard.name)
-            _compare(fencing_epoch(found, fence, guard=True), fence)
+            compare(await self._client.get(of_kind(guard.kind), guard.name), guard, fence)
 
 
 def _guard(ref: Ref, fence: Fence | None) -> Ref | None:
     """The Cluster object to check beside the one that is written; ``None`` if it is that one."""
-    if fence is None:
-        return None
-    try:
-        guard = Ref(Kind.CLUSTER, sanitise(fence.cluster_id))
-    except ValueError as error:
-        raise StoreError(f"fence of {ref}: {error}") from None
+    guard = None if fence is None else guard_of(fence)
     return None if guard == ref else guard
-
-
-def _compare(stored: int, fence: Fence) -> None:
-    if stored > fence.epoch:
-        raise StaleEpoch(stored, fence.epoch, fence.cluster_id)
 
 
 def _fold(

@@ -68,3 +68,9 @@ def test_a_copy_of_another_clusters_object_fences_nobody_unless_it_is_the_guard(
     labels = {} if origin is None else {CLUSTER_ID_LABEL: origin}
     found = {**STORED, "metadata": {**STORED["metadata"], "labels": labels}}  # type: ignore[dict-item]
     assert fencing_epoch(found, Fence("east", 1), guard=guard) == epoch
+
+
+@pytest.mark.parametrize(("text", "epoch"), [("3", 3), (str(2**53), -1), (str(2**63), -1)])
+def test_an_epoch_that_no_reader_takes_fences_nobody(text: str, epoch: int) -> None:
+    metadata = {**STORED["metadata"], "annotations": {EPOCH_ANNOTATION: text}}  # type: ignore[dict-item]
+    assert fencing_epoch({**STORED, "metadata": metadata}, Fence("east", 1)) == epoch
