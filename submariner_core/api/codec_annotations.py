@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from submariner_core.api.codec_fields import MAX_ITEMS, Fields, parse_address, parse_network
@@ -36,6 +36,18 @@ MAX_EPOCH = 2**53
 _MAX_JSON = 262_144
 _MAX_CLAIM = 512
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
+
+
+def stored_epoch(annotations: Mapping[str, object]) -> int | None:
+    """The epoch by which a store refuses writers; ``None``: it refuses none.
+
+    That is so for an upstream peer's record, and for an epoch that readers refuse: no leader could
+    ever write a higher one.
+    """
+    text = str(annotations.get(EPOCH_ANNOTATION, ""))
+    if _DECIMAL.fullmatch(text) is None or int(text) >= MAX_EPOCH:
+        return None
+    return int(text)
 
 
 class Annotations:

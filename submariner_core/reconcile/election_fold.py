@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from submariner_core.api.codec_annotations import MAX_EPOCH
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.reconcile.election_actions import (
     Action,
@@ -35,9 +36,9 @@ def fold(state: Campaign, event: Event, now: float) -> Step:
     folded: Step = state, ()
     match event:
         case Watched():
-            folded = _watched(state, event)
+            folded = _watched(state, replace(event, record=_sane(event.record)))
         case ReadDone():
-            folded = _read(state, event)
+            folded = _read(state, replace(event, record=_sane(event.record)))
         case SwapWon():
             folded = _won(state, event, now)
         case SwapLost():
@@ -58,6 +59,13 @@ def fold(state: Campaign, event: Event, now: float) -> Step:
         case Tick():
             pass
     return folded
+
+
+def _sane(record: LeaseRecord | None) -> LeaseRecord | None:
+    """The record; with an epoch that no reader would take, as one that has none."""
+    if record is None or record.epoch < MAX_EPOCH:
+        return record
+    return replace(record, epoch=0)
 
 
 def _watched(state: Campaign, event: Watched) -> Step:
@@ -153,6 +161,8 @@ def _failed(state: Campaign, event: StoreFailed) -> Campaign:
 
 
 def _epoch_seen(state: Campaign, epoch: int) -> Campaign:
+    if epoch >= MAX_EPOCH:
+        return state
     state = replace(state, floor=max(state.floor, epoch))
     if state.active and epoch > state.epoch:
         # Either another leads, or our epoch is too low: the next swap tells, until then no writes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from submariner_core.api.codec_annotations import MAX_EPOCH
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.reconcile.election_actions import Read, Swap, WakeAt, Withdrawn
 from submariner_core.reconcile.election_identity import host_of, names
@@ -44,7 +45,7 @@ def _keep(state: Campaign, now: float) -> Step:
     record = state.record
     assert record is not None
     raised = record.epoch < state.floor
-    new = _own(state, state.floor + 1 if raised else record.epoch)
+    new = _own(state, _next_epoch(state) if raised else record.epoch)
     urgent = raised or new.successor != record.successor or not state.active
     cause = f"epoch {state.floor} was seen" if raised else "the lease is ours"
     due = LONG_AGO if urgent else state.renew_at
@@ -53,7 +54,12 @@ def _keep(state: Campaign, now: float) -> Step:
 
 def _contend(state: Campaign, now: float) -> Step:
     due, cause = _opening(state)
-    return _swap_when(state, _own(state, state.floor + 1), now, due, cause)
+    return _swap_when(state, _own(state, _next_epoch(state)), now, due, cause)
+
+
+def _next_epoch(state: Campaign) -> int:
+    """Above every epoch seen, except that there is a last one: a leader must be read at all."""
+    return min(state.floor + 1, MAX_EPOCH - 1)
 
 
 def _own(state: Campaign, epoch: int) -> LeaseRecord:

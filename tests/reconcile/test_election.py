@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from submariner_core.api.codec_annotations import MAX_EPOCH
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.reconcile.election_actions import (
     BecameActive,
@@ -160,4 +161,35 @@ def test_a_holder_that_meets_a_higher_epoch_and_lost_its_lease_goes_passive() ->
 def test_the_own_epoch_seen_at_a_store_changes_nothing() -> None:
     told = leading()
     assert told.tell(EpochSeen(1), 0.2) == (WakeAt(BOOT + 0.5),)
+    assert told.may_write(0.2)
+
+
+# ---- epochs that nobody counted up to
+
+
+@pytest.mark.parametrize("absurd", [MAX_EPOCH, 2**63 - 1, 2**63, 10**30])
+def test_an_epoch_that_no_reader_takes_raises_nobody_s(absurd: int) -> None:
+    told = leading()
+    assert told.tell(EpochSeen(absurd), 0.1) == (WakeAt(BOOT + 0.5),)
+    assert told.may_write(0.1)
+    told = Told()
+    told.read(held("", epoch=absurd))
+    assert told.swap() == LeaseRecord(ME, 1, 3.0)
+    assert told.win(0.1)[0] == BecameActive(1, "the lease has no holder")
+
+
+def test_a_lease_of_ours_that_somebody_gave_such_an_epoch_gets_a_sane_one_again() -> None:
+    told = leading()
+    told.tell(Watched(LeaseRecord(ME, 2**60, 3.0, version="x"), BOOT + 0.2), 0.2)
+    told.tell(Tick(), 0.5)
+    told.tell(SwapLost(BOOT + 0.5), 0.5)
+    told.tell(ReadDone(LeaseRecord(ME, 2**60, 3.0, version="x"), BOOT + 0.6), 0.6)
+    assert told.swap().epoch == 2
+
+
+def test_the_last_epoch_that_readers_take_is_written_again_rather_than_none() -> None:
+    told = Told()
+    told.read(held("", epoch=MAX_EPOCH - 1))
+    assert told.swap().epoch == MAX_EPOCH - 1
+    told.win(0.1)
     assert told.may_write(0.2)
