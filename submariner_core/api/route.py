@@ -44,7 +44,11 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What the node holds now: the overlay device's state and the prefixes that are steered."""
+    """What the node holds now: the overlay device's state and the prefixes that are steered.
+
+    ``via`` is the overlay address of the gateway that the node sends through (its own if it is
+    that gateway), as the node tells it: also to a process that has no plan yet.
+    """
 
     overlay_device: str | None
     overlay_mtu: int
@@ -52,6 +56,7 @@ class NodeState:
     prefixes: tuple[IPNetwork, ...]
     carries: IPAddress | None
     message: str = ""
+    via: IPAddress | None = None
 
 
 class RouteDriver(abc.ABC):

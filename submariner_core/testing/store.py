@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from submariner_core.api.errors import StaleEpoch
-from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
+from submariner_core.api.fencing import check_fence, guard_of
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 
 
@@ -141,17 +140,6 @@ class MemoryStore:
     def _check_fence(self, ref: Ref, fence: Fence | None) -> None:
         if fence is None:
             return
-        for guard in (Ref(Kind.CLUSTER, sanitise(fence.cluster_id)), ref):
-            stored = self._records.get(guard)
-            if stored is not None and guard is ref:
-                origin = stored.labels.get(CLUSTER_ID_LABEL, fence.cluster_id)
-                if origin != fence.cluster_id:
-                    continue  # another cluster's epoch fences nobody here
-            epoch = _epoch(stored.annotations) if stored is not None else None
-            if epoch is not None and epoch > fence.epoch:
-                raise StaleEpoch(epoch, fence.epoch, fence.cluster_id)
-
-
-def _epoch(annotations: Mapping[str, str]) -> int | None:
-    text = annotations.get(EPOCH_ANNOTATION, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+        for found in {guard_of(fence), ref}:
+            if (stored := self._records.get(found)) is not None:
+                check_fence(fence, found, stored.labels, stored.annotations)

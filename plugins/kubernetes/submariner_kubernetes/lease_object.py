@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from submariner_core.api.codec_annotations import stored_epoch
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.api.naming import EPOCH_ANNOTATION
 from submariner_kubernetes.resource import LEASES, Object
@@ -65,7 +66,7 @@ def to_lease_record(found: Object) -> LeaseRecord:
     own = annotations.get(HOLDER) == holder
     return LeaseRecord(
         holder=holder,
-        epoch=max(0, read_epoch(annotations)),
+        epoch=stored_epoch(annotations) or 0,
         duration=_exact(annotations.get(DURATION, ""), duration) if own else duration,
         successor=annotations.get(SUCCESSOR, "") if own else "",
         version=f"{metadata['uid']}/{metadata['resourceVersion']}",

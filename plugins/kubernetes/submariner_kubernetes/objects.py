@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from submariner_core.api.errors import RecordMalformed
+from submariner_core.api.fencing import check_fence
 from submariner_core.api.schema import GROUP, VERSION
 from submariner_core.api.transport import Fence, Kind, Record, Ref
 from submariner_kubernetes.resource import Object

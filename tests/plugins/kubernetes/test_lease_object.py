@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from submariner_kubernetes.lease_object import to_lease, to_lease_record
 
+from submariner_core.api.codec_annotations import MAX_EPOCH
 from submariner_core.api.lease import LeaseRecord
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 99, tzinfo=UTC)
@@ -82,7 +83,7 @@ def test_a_release_is_no_transition_and_the_next_holder_is_one() -> None:
 
 @given(
     holder=st.text(max_size=40),
-    epoch=st.integers(0, 10**18),
+    epoch=st.integers(0, MAX_EPOCH - 1),
     duration=st.floats(0.01, 86_400),
     successor=st.text(max_size=40),
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from submariner_kubernetes.objects import fencing_epoch, says_the_same, to_object, to_record
+from submariner_kubernetes.objects import says_the_same, to_object, to_record
 
 from submariner_core.api.errors import RecordMalformed
-from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION
-from submariner_core.api.transport import Fence, Kind, Record, Ref
+from submariner_core.api.naming import EPOCH_ANNOTATION
+from submariner_core.api.transport import Kind, Record, Ref
 
 REF = Ref(Kind.ENDPOINT, "east-a")
 STORED = {
@@ -56,21 +56,3 @@ def test_an_object_read_and_written_back_says_the_same() -> None:
 def test_what_json_cannot_say_is_refused_by_name(value: object) -> None:
     with pytest.raises(RecordMalformed, match="Endpoint east-a: body: not JSON"):
         to_object(Record(REF, {"spec": {"x": value}}), None)
-
-
-@pytest.mark.parametrize(
-    ("origin", "guard", "epoch"),
-    [(None, False, 3), ("east", False, 3), ("west", False, -1), ("west", True, 3)],
-)
-def test_a_copy_of_another_clusters_object_fences_nobody_unless_it_is_the_guard(
-    origin: str | None, guard: bool, epoch: int
-) -> None:
-    labels = {} if origin is None else {CLUSTER_ID_LABEL: origin}
-    found = {**STORED, "metadata": {**STORED["metadata"], "labels": labels}}  # type: ignore[dict-item]
-    assert fencing_epoch(found, Fence("east", 1), guard=guard) == epoch
-
-
-@pytest.mark.parametrize(("text", "epoch"), [("3", 3), (str(2**53), -1), (str(2**63), -1)])
-def test_an_epoch_that_no_reader_takes_fences_nobody(text: str, epoch: int) -> None:
-    metadata = {**STORED["metadata"], "annotations": {EPOCH_ANNOTATION: text}}  # type: ignore[dict-item]
-    assert fencing_epoch({**STORED, "metadata": metadata}, Fence("east", 1)) == epoch

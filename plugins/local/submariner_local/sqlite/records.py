@@ -8,9 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from submariner_core.api.codec_annotations import MAX_EPOCH
-from submariner_core.api.errors import RecordMalformed, StaleEpoch, StoreError
-from submariner_core.api.naming import CLUSTER_ID_LABEL, EPOCH_ANNOTATION, sanitise
+from submariner_core.api.errors import RecordMalformed
+from submariner_core.api.fencing import check_fence, guard_of
 from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
 from submariner_local.encoding import decode_object, encode_object
 from submariner_local.sqlite.schema import NOWHERE
@@ -115,44 +114,13 @@ def changes(
 def _check_fence(connection: sqlite3.Connection, ref: Ref, fence: Fence | None) -> None:
     if fence is None:
         return
-    try:
-        cluster = sanitise(fence.cluster_id)
-    except ValueError as error:
-        raise StoreError(f"fence of {ref}: {error}") from None
-    rows = connection.execute(
-        "SELECT kind, name, labels, annotations FROM records "
-        "WHERE (kind = ? AND name = ?) OR (kind = ? AND name = ?)",
-        (Kind.CLUSTER.value, cluster, ref.kind.value, ref.name),
-    )
-    guard = (Kind.CLUSTER.value, cluster)
-    stored = max(
-        (
-            _epoch(annotations)
-            for kind, name, labels, annotations in rows
-            # a copy of another cluster's object has that cluster's epoch: it fences nobody here
-            if (kind, name) == guard or _origin(labels) in (None, fence.cluster_id)
-        ),
-        default=-1,
-    )
-    if stored > fence.epoch:
-        raise StaleEpoch(stored, fence.epoch, fence.cluster_id)
-
-
-def _origin(labels: str) -> str | None:
-    """The cluster a record was copied from; ``None`` where it was made."""
-    origin = _object(labels).get(CLUSTER_ID_LABEL)
-    return None if origin is None else str(origin)
-
-
-def _epoch(annotations: str) -> int:
-    """The epoch among these annotations; -1 where there is none, as with an upstream peer's.
-
-    One that readers refuse fences nobody: no leader could ever write a higher one.
-    """
-    text = str(_object(annotations).get(EPOCH_ANNOTATION, ""))
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        return -1
-    return epoch if (epoch := int(text)) < MAX_EPOCH else -1
+    for found in {guard_of(fence), ref}:
+        stored = connection.execute(
+            "SELECT labels, annotations FROM records WHERE kind = ? AND name = ?",
+            (found.kind.value, found.name),
+        ).fetchone()
+        if stored is not None:
+            check_fence(fence, found, *map(_object, stored))
 
 
 def _next_revision(connection: sqlite3.Connection) -> int:
