@@ -20,6 +20,7 @@ from submariner_core.engine.events import (
     Disconnected,
     Discovered,
     Event,
+    Inherited,
     Led,
     Observed,
     Opened,
@@ -183,6 +184,8 @@ class Decider:
             case Opened():
                 # What the plugins said of a pair depends on what this side offers.
                 return replace(state, own=event.own, open_failures=event.failures, kept_drivers={})
+            case Inherited(nexthops):
+                return replace(state, inherited={one.id: one for one in nexthops})
             case _:
                 return self._fold_done(event, now)
 
@@ -283,7 +286,10 @@ class Decider:
                 self._sinks.moved(
                     name, before.carries, one.choice.carries or "none", epoch, one.choice.cause
                 )
-        self.state = replace(self.state, paths=paths)
+        known = {name for name, memory in paths.items() if memory.carries is not None}
+        taken = {number for name, number in nexthop_ids(paths).items() if name in known}
+        inherited = {n: one for n, one in self.state.inherited.items() if n not in taken}
+        self.state = replace(self.state, paths=paths, inherited=inherited)
 
     def _leader_writes(self, answered: frozenset[str], now: float) -> Sync:
         state = self.state

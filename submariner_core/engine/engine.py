@@ -27,6 +27,7 @@ from submariner_core.engine.diary import Diary
 from submariner_core.engine.events import (
     Cordoned,
     Event,
+    Inherited,
     Led,
     ProbeChanged,
     StoreChanged,
@@ -211,6 +212,7 @@ class Engine:
     async def _open(self) -> None:
         """Open the drivers once the datastore has told which slots are taken."""
         await self._read_once.wait()
+        self.post(Inherited(await self.router.inherited()))
         await self._opening.run()
 
     def _own_endpoint(self) -> Endpoint | None:

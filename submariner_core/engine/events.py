@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
+from submariner_core.api.network import Nexthop
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.reconcile.cables import CableKey
 from submariner_core.reconcile.election_state import Leadership
@@ -52,6 +53,13 @@ class Opened:
 
     own: LocalGateway
     failures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What an earlier process left in the kernel, told before the drivers are open."""
+
+    nexthops: tuple[Nexthop, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,7 @@ Event = (
     | StoreLost
     | Led
     | Opened
+    | Inherited
     | Observed
     | Connected
     | ConnectFailed

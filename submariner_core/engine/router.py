@@ -92,6 +92,14 @@ class Router:
         """Something changed that may not be ours: look at the kernel soon."""
         self._look_by(max(boot_clock() + SETTLE, self._rested_at))
 
+    async def inherited(self) -> tuple[Nexthop, ...]:
+        """The nexthop objects that an earlier process left."""
+        try:
+            return tuple(n for n in await self._kernel.nexthops.list() if is_own_nexthop(n.id))
+        except KernelError as error:
+            log.warning("nothing-inherited", reason=str(error))
+            return ()
+
     async def run(self) -> None:
         """Carry out wishes until cancelled."""
         while True:

@@ -13,11 +13,11 @@ from submariner_core.api.model import (
     RouteAgentObject,
 )
 from submariner_core.api.naming import OVERLAY_OCTET, SLOTS, IPAddress, IPNetwork, tunnel_address
-from submariner_core.api.route import NodePlan, OverlayPeer
+from submariner_core.api.route import NodePlan, NodeState, OverlayPeer
 from submariner_core.api.transport import Kind, Ref
 from submariner_core.reconcile.admission import OwnNetwork, Refusal, admit
 from submariner_core.reconcile.endpoints import choose_endpoint
-from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
+from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path, inherit
 from submariner_core.reconcile.remotes import cluster_object, holds, underlay_addresses
 from submariner_core.reconcile.stores import REMEMBER, StoreView
 
@@ -47,6 +47,7 @@ class NodeView:
     only). ``chosen`` is what the last decision used of each cluster. ``silent`` are cable names
     of remote endpoints that do not answer this node's probes; ``verdicts`` what its probes say of
     the own cluster's gateways, by host name; ``path`` what the last choice among them was.
+    ``found`` is what the node held when this process came, until something carries.
     """
 
     site: NodeSite
@@ -56,6 +57,7 @@ class NodeView:
     silent: frozenset[str] = frozenset()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     path: Memory = field(default_factory=Memory)
+    found: NodeState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,27 @@ def choose_gateway(
         for one in gateways
     }
     leader = names[0] if names else None
-    return choose_path(view.path, leader, names, epoch, verdicts, now, evidence=view.site.evidence)
+    path = view.path
+    if path.carries is None:
+        carried = inherited(gateways, view.found)
+        path = inherit(carried.hostname, now) if carried is not None else path
+    return choose_path(path, leader, names, epoch, verdicts, now, evidence=view.site.evidence)
+
+
+def inherited(gateways: Iterable[OverlayPeer], found: NodeState | None) -> OverlayPeer | None:
+    """The gateway that an earlier process sent through."""
+    if found is None or found.via is None:
+        return None
+    for one in gateways:
+        address = one.address
+        if isinstance(address, IPv4Address) and overlay_address(address) == found.via:
+            return one
+    return None
+
+
+def overlay_address(address: IPv4Address) -> IPv4Address:
+    """The address on the overlay of the node with this one on the underlay."""
+    return tunnel_address(address, OVERLAY_OCTET).ip
 
 
 def endpoints_in_use(
@@ -196,7 +218,7 @@ def overlay_probes(decision: NodeDecision) -> Mapping[str, tuple[IPv4Address, bo
     carries = plan.carries.hostname if plan.carries is not None else None
     return {
         one.hostname: (
-            tunnel_address(one.address, OVERLAY_OCTET).ip,
+            overlay_address(one.address),
             one.hostname == carries,
         )
         for one in plan.gateways

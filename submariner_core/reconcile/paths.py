@@ -5,6 +5,8 @@ gateway of its own cluster). It is local evidence against the leader's word: a s
 from a gateway that does not answer to a standby that does, without asking any store; it comes
 back when the leader has been clean for a while; and it stops moving on its own when that happens
 too often. A higher epoch overrides, except towards a gateway whose probes fail here.
+
+A process that starts takes over what carries from the kernel: an earlier one may have moved.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ CLEAN = 10.0
 CLEAN_LONGEST = 300.0
 MOVES, MOVES_WITHIN = 3, 300.0
 """After this many moves within so many seconds, follow the leader only."""
+
+
+INHERITED = 10.0
+"""Seconds for which a new process keeps to what it found, while it knows nothing of the leader."""
 
 
 class Verdict(enum.Enum):
@@ -43,7 +49,8 @@ class Memory:
     """What is remembered of one destination. Times are in seconds of the boot clock.
 
     ``clean`` is for how long the leader must answer before a return, ``clean_since`` since when it
-    has; ``moves`` are the times of the latest moves on evidence.
+    has; ``moves`` are the times of the latest moves on evidence. Until ``kept_until`` what was
+    inherited stays without a verdict on the leader.
     """
 
     leader: str | None = None
@@ -52,6 +59,15 @@ class Memory:
     clean: float = CLEAN
     clean_since: float | None = None
     moves: tuple[float, ...] = ()
+    kept_until: float | None = None
+
+
+def inherit(carries: str, now: float) -> Memory:
+    """What a process remembers that knows only what carries, from the kernel.
+
+    That stays so until the probes have a verdict on the leader, but not for long without one.
+    """
+    return Memory(carries=carries, kept_until=now + INHERITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +101,9 @@ def choose_path(
     as its path is there.
     """
     if (leader, epoch) != (memory.leader, memory.epoch):
-        memory = Memory(leader, epoch, memory.carries)
+        first = (memory.leader, memory.epoch) == (None, None)
+        kept_until = memory.kept_until if first else None
+        memory = Memory(leader, epoch, memory.carries, kept_until=kept_until)
     if not evidence:
         return _settle(memory, _follow(memory, leader, listed, verdicts), "the leader's path")
     current = memory.carries
@@ -96,10 +114,17 @@ def choose_path(
         target = target or _follow(memory, leader, listed, verdicts)
         return _settle(memory, target, "no path before")
     if current == leader:
+        memory = replace(memory, kept_until=None)
         if verdict is not Verdict.DOWN or _damped(memory, now):
             return Choice(memory)
         standby = _first_up(None, [name for name in listed if name != leader], verdicts)
         return _move(memory, standby, now) if standby is not None else Choice(memory)
+    if memory.kept_until is not None:
+        blind = verdict in (None, Verdict.UNKNOWN) and verdicts[current] is not Verdict.DOWN
+        if blind and now < memory.kept_until:
+            return Choice(memory, wake_at=memory.kept_until)
+        moves = (now,) if verdict is Verdict.DOWN else ()  # as the earlier process did
+        memory = replace(memory, moves=moves, kept_until=None)
     return _away(memory, current, leader, listed, verdicts, now)
 
 
@@ -167,4 +192,4 @@ def _move(memory: Memory, target: str, now: float) -> Choice:
 def _settle(memory: Memory, target: str | None, cause: str) -> Choice:
     if target == memory.carries:
         return Choice(memory)
-    return Choice(replace(memory, carries=target, clean_since=None), cause)
+    return Choice(replace(memory, carries=target, clean_since=None, kept_until=None), cause)

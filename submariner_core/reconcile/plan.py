@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from submariner_core.api.cable import Cable
 from submariner_core.api.model import ConnectionStatus, HAStatus
 from submariner_core.api.naming import IPAddress, IPNetwork
+from submariner_core.api.network import Nexthop
 from submariner_core.reconcile.admission import Admission, OwnNetwork, admit
 from submariner_core.reconcile.cables import (
     CableKey,
@@ -22,9 +23,15 @@ from submariner_core.reconcile.cables import (
 )
 from submariner_core.reconcile.nat_discovery import Peer
 from submariner_core.reconcile.nat_peers import peers, waits
-from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path
+from submariner_core.reconcile.paths import Choice, Memory, Verdict, choose_path, inherit
 from submariner_core.reconcile.remotes import Remote, own_endpoint_object, reserved_addresses
-from submariner_core.reconcile.routing import ClusterRouting, ProbePath, Routing, routing
+from submariner_core.reconcile.routing import (
+    ClusterRouting,
+    ProbePath,
+    Routing,
+    nexthop_ids,
+    routing,
+)
 from submariner_core.reconcile.state import State
 
 STRAYS = ""
@@ -96,9 +103,17 @@ def plan(
         [remote.endpoint for remote in found.values()],
     )
     there = _Held(state.held.values())
+    ids = nexthop_ids(found) if state.inherited else {}
     clusters = {
         cluster_id: _cluster(
-            state, there, own, remote, admission.admitted.get(cluster_id, ()), verdicts, now
+            state,
+            there,
+            own,
+            remote,
+            admission.admitted.get(cluster_id, ()),
+            state.inherited.get(ids.get(cluster_id, 0)),
+            verdicts,
+            now,
         )
         for cluster_id, remote in found.items()
     }
@@ -184,6 +199,7 @@ def _cluster(
     own: OwnSide,
     remote: Remote,
     prefixes: tuple[IPNetwork, ...],
+    nexthop: Nexthop | None,
     verdicts: Mapping[str, Verdict],
     now: float,
 ) -> ClusterPlan:
@@ -194,12 +210,22 @@ def _cluster(
     else:
         cables = plan_cables(own, remote.endpoint, state.kept_drivers.get(cluster_id))
     ready = {cable.name: cable for cable in there.to(cluster_id) if cable.path is not None}
-    _, current = state.carriers.get(cluster_id, (None, None))
-    memory = state.paths.get(cluster_id) or Memory(carries=current)
+    names = [want.cable.name for want in cables.cables]
+    memory = state.paths.get(cluster_id)
+    if memory is None or memory.carries is None:
+        _, current = state.carriers.get(cluster_id, (None, None))
+        memory = Memory(carries=current)
+        if nexthop is not None and current is None:
+            inherited = _leads_to(nexthop, ready.values())
+            left = (one for one in there.named(names) if one.inherited and not one.error)
+            if inherited is None and any(left):
+                # it may lead to one of these: until they are taken over, all stays as it is
+                return ClusterPlan(remote, prefixes, cables, None, Choice(memory))
+            memory = inherit(inherited, now) if inherited is not None else memory
     choice = choose_path(
         memory,
         cables.leader,
-        [want.cable.name for want in cables.cables],
+        names,
         remote.endpoint.epoch,
         {name: verdicts.get(name, Verdict.UNKNOWN) for name in ready},
         now,
@@ -207,6 +233,13 @@ def _cluster(
     )
     carrier = ready.get(choice.carries) if choice.carries is not None else None
     return ClusterPlan(remote, prefixes, cables, carrier, choice)
+
+
+def _leads_to(nexthop: Nexthop, ready: Iterable[HeldCable]) -> str | None:
+    """The name of the cable that a nexthop object sends into."""
+    way = nexthop.device, nexthop.via
+    paths = ((cable.name, cable.path) for cable in ready)
+    return next((name for name, path in paths if path and (path.device, path.via) == way), None)
 
 
 def _steps(

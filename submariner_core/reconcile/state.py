@@ -9,6 +9,7 @@ from submariner_core.api.cable import Cable, CableState, LocalGateway, Path
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Cluster, EndpointObject
 from submariner_core.api.naming import IPAddress
+from submariner_core.api.network import Nexthop
 from submariner_core.reconcile.cables import CableKey, HeldCable
 from submariner_core.reconcile.election_state import Leadership
 from submariner_core.reconcile.nat_discovery import Way
@@ -43,7 +44,8 @@ class State:
     ``pin`` is the operator's word on who should lead (a host name, empty for nobody in
     particular) until it is stored; ``cordoned``: this node is told to be emptied. ``ways`` is what
     NAT discovery found by cable name, ``asked`` since when it looks for each, ``nat_problem`` why
-    it cannot.
+    it cannot. ``inherited`` are an earlier process's nexthop objects by id, until it is known
+    which cables carry.
     """
 
     site: Site
@@ -65,6 +67,7 @@ class State:
     nat_problem: str = ""
     pin: str | None = None
     cordoned: bool = False
+    inherited: Mapping[int, Nexthop] = field(default_factory=dict)
 
     @property
     def cluster_id(self) -> str:

@@ -36,6 +36,7 @@ from submariner_core.routeagent.applier import Applier
 from submariner_core.routeagent.decider import Decider, gateway_target
 from submariner_core.routeagent.events import (
     Applied,
+    Found,
     ProbeChanged,
     Reloaded,
     StoreChanged,
@@ -192,9 +193,9 @@ class RouteAgent:
             self._agents_watch.cancel()
             self._agents_watch = None
 
-    def _applied(self, event: Applied) -> None:
+    def _applied(self, event: Found | Applied) -> None:
         self._decider.post(event)
-        if event.plan is None or event.failure:
+        if isinstance(event, Found) or event.plan is None or event.failure:
             return
         before, self._told = self._told, event.plan
         if before is not None and before.carries != event.plan.carries:

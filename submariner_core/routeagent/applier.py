@@ -11,7 +11,7 @@ import structlog
 from submariner_core.api.errors import SubmarinerError
 from submariner_core.api.route import NodePlan, RouteDriver
 from submariner_core.reconcile.node import NodeSite
-from submariner_core.routeagent.events import Applied
+from submariner_core.routeagent.events import Applied, Found
 
 REPAIR = 5.0
 """Seconds between looks for what others removed, when nothing tells of it."""
@@ -35,7 +35,7 @@ class Applier:
         driver: RouteDriver,
         site: NodeSite,
         clock: Callable[[], float],
-        post: Callable[[Applied], None],
+        post: Callable[[Found | Applied], None],
     ) -> None:
         self._driver = driver
         self._site = site
@@ -105,6 +105,7 @@ class Applier:
     async def _carry_out(self, plan: NodePlan | None) -> None:
         if not self._opened:
             await self._driver.open(self._site.node, self._site.cluster_cidr)
+            self._post(Found(await self._driver.observe()))
             self._opened = True
         if plan is None:
             return

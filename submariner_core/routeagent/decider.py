@@ -12,11 +12,12 @@ from submariner_core.api.model import ConnectionStatus
 from submariner_core.api.naming import IPAddress
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.node import NodeDecision, NodeSite, NodeView, decide
-from submariner_core.reconcile.paths import verdict_of
+from submariner_core.reconcile.paths import Memory, verdict_of
 from submariner_core.reconcile.stores import StoreView, fold, lose
 from submariner_core.routeagent.events import (
     Applied,
     Event,
+    Found,
     Reloaded,
     StoreChanged,
     StoreLost,
@@ -36,7 +37,8 @@ class Decider:
 
     ``health`` tells what the probes of a cable's remote endpoint have shown. ``decided`` is called
     in this task after each decision and must not block. ``reserved`` tells where the datastore is
-    now: no remote prefix may lead there.
+    now: no remote prefix may lead there. Nothing is decided before the node was looked at (or that
+    failed): what an earlier process chose carries on.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Decider:
         self._decided = decided
         self._reserved = reserved
         self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._looked = False
 
     def post(self, event: Event) -> None:
         """Take an event; never blocks."""
@@ -71,11 +74,16 @@ class Decider:
                 pass
             while not self._events.empty():
                 self._fold(self._events.get_nowait())
-            self._decide()
+            if self._looked:
+                self._decide()
 
     def _fold(self, event: Event) -> None:
         if isinstance(event, Applied):
             self.applied = event
+            self._looked = True
+        elif isinstance(event, Found):
+            self.view = replace(self.view, found=event.state, path=Memory())
+            self._looked = True
         elif isinstance(event, Reloaded):
             site = replace(self.view.site, evidence=event.evidence)
             self.view = replace(self.view, site=site)
@@ -112,6 +120,7 @@ class Decider:
         for refusal in decision.refused:
             if refusal not in self.decision.refused:
                 log.warning("prefix-refused", reason=str(refusal))
-        self.view = replace(self.view, chosen=decision.chosen, path=decision.path)
+        found = self.view.found if decision.path.carries is None else None
+        self.view = replace(self.view, chosen=decision.chosen, path=decision.path, found=found)
         self.decision = decision
         self._decided(decision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from submariner_core.api.route import NodePlan
+from submariner_core.api.route import NodePlan, NodeState
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind
 
@@ -37,6 +37,13 @@ class StoreLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What the node held before anything was applied to it."""
+
+    state: NodeState
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """The node is as this plan says, or (with ``failure``) could not be made so."""
 
@@ -58,4 +65,4 @@ class Reloaded:
     evidence: bool
 
 
-Event = StoreChanged | StoreLost | Applied | ProbeChanged | Reloaded
+Event = StoreChanged | StoreLost | Found | Applied | ProbeChanged | Reloaded

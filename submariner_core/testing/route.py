@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv4Address
 
 from submariner_core.api.errors import RouteError
-from submariner_core.api.naming import IPAddress, IPNetwork
+from submariner_core.api.naming import OVERLAY_OCTET, IPAddress, IPNetwork, tunnel_address
 from submariner_core.api.route import NodePlan, NodeState, OverlayPeer, RouteDriver
 from submariner_core.testing.host import MemoryHost
 
@@ -48,12 +49,14 @@ class MemoryRouteDriver(RouteDriver):
         """See the contract."""
         self._check()
         plan = self.host.node_plan
+        carries = plan.carries.address if plan is not None and plan.carries else None
         return NodeState(
             overlay_device="vx-submariner" if self.node is not None else None,
             overlay_mtu=1450 if self.node is not None else 0,
             cni_address=self.cni_address,
             prefixes=plan.remote_prefixes if plan is not None else (),
-            carries=plan.carries.address if plan is not None and plan.carries else None,
+            carries=carries,
+            via=_overlay_address(carries),
         )
 
     async def repair(self) -> bool:
@@ -75,3 +78,9 @@ class MemoryRouteDriver(RouteDriver):
     def _check(self) -> None:
         if self.broken:
             raise RouteError(f"memory route driver: {self.broken}")
+
+
+def _overlay_address(address: IPAddress | None) -> IPAddress | None:
+    if not isinstance(address, IPv4Address):
+        return None
+    return tunnel_address(address, OVERLAY_OCTET).ip

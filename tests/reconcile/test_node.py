@@ -24,7 +24,7 @@ from submariner_core.api.model import (
     RouteAgentObject,
 )
 from submariner_core.api.naming import cable_name, endpoint_name, sanitise
-from submariner_core.api.route import OverlayPeer
+from submariner_core.api.route import NodeState, OverlayPeer
 from submariner_core.api.transport import Deleted, Put, Snapshot
 from submariner_core.reconcile.node import (
     NodeSite,
@@ -33,7 +33,7 @@ from submariner_core.reconcile.node import (
     decide,
     overlay_probes,
 )
-from submariner_core.reconcile.paths import Verdict
+from submariner_core.reconcile.paths import INHERITED, Memory, Verdict
 from submariner_core.reconcile.stores import fold
 
 ME = OverlayPeer("worker", IPv4Address("10.50.0.1"))
@@ -147,6 +147,26 @@ def test_a_worker_leaves_a_leader_that_does_not_answer_for_the_standby_that_does
         IPv4Address("240.0.0.0") + (int(GW2) & 0xFFFFFF),
         True,
     )
+
+
+def test_a_new_process_goes_on_sending_to_whom_the_node_sends_until_it_has_a_verdict():
+    found = NodeState(None, 0, None, (), None, via=IPv4Address("240.50.0.3"))
+    view = replace(seen(own(GW1)), path=Memory(), found=found)
+    first = decide(view, 0.0)
+    assert first.plan.carries.address == GW2
+    assert (first.cause, first.wake_at) == ("", INHERITED)
+    view = replace(view, path=first.path, found=None)
+    up, down = Verdict.UP, Verdict.DOWN
+    dead = replace(view, verdicts={f"node-{GW1}": down, f"node-{GW2}": up})
+    assert decide(dead, 1.0).plan.carries.address == GW2
+    back = replace(view, verdicts={f"node-{GW1}": up, f"node-{GW2}": up})
+    assert decide(back, 1.0).plan.carries.address == GW1
+
+
+def test_what_a_node_sends_to_that_is_no_gateway_any_more_is_not_gone_on_with():
+    found = NodeState(None, 0, None, (), None, via=IPv4Address("240.50.0.77"))
+    view = replace(seen(own(GW1)), path=Memory(), found=found)
+    assert decide(view, 0.0).plan.carries.address == GW1
 
 
 def test_without_evidence_a_worker_waits_for_a_new_leader():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from submariner_core.daemon.watching import watch_store
 from submariner_core.reconcile.node import NodeDecision, NodeSite
 from submariner_core.routeagent.applier import Applier
 from submariner_core.routeagent.decider import Decider
-from submariner_core.routeagent.events import Applied, StoreChanged, StoreLost, Watch
+from submariner_core.routeagent.events import Applied, Found, StoreChanged, StoreLost, Watch
 from submariner_core.testing import MemoryRouteDriver, MemoryTransport
 
 ME = OverlayPeer("worker", IPv4Address("10.50.0.1"))
@@ -85,8 +86,9 @@ class Node:
         if decision.plan is not None:
             self.applier.want(decision.plan)
 
-    def _applied(self, event: Applied) -> None:
-        self.events.append(event)
+    def _applied(self, event: Found | Applied) -> None:
+        if isinstance(event, Applied):
+            self.events.append(event)
         self.decider.post(event)
 
     @property
@@ -103,14 +105,22 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
+@contextlib.asynccontextmanager
+async def working(node: Node) -> AsyncIterator[Node]:
+    """A process on a node, until it is killed."""
+    task = asyncio.create_task(node.run())
+    try:
+        yield node
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
     """A node at work."""
-    made = Node()
-    task = asyncio.create_task(made.run())
-    yield made
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with working(Node()) as made:
+        yield made
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import dataclasses
 from ipaddress import IPv4Address
 
 from submariner_core.api.transport import Kind
+from submariner_core.testing import MemoryHost, MemoryRouteDriver
+from tests.routeagent.conftest import Node, working
 
 GW1, GW2, FAR = "10.50.0.2", "10.50.0.3", "172.20.0.9"
 
@@ -15,6 +17,20 @@ async def test_a_node_follows_the_leader(node, make_endpoint, eventually):
     await eventually(lambda: node.carries == GW1)
     await node.put(make_endpoint("east", GW2, GW1, epoch=2))
     await eventually(lambda: node.carries == GW2)
+
+
+async def test_a_new_process_goes_on_sending_to_whom_the_node_sends(make_endpoint, eventually):
+    gateway = make_endpoint("east", GW1, GW2)
+    host = MemoryHost()
+    async with working(Node(driver=MemoryRouteDriver(host))) as before:
+        await before.put(gateway)
+        await eventually(lambda: before.carries == GW1)
+    host.node_plan = dataclasses.replace(host.node_plan, carries=host.node_plan.gateways[1])
+    host.actions.clear()
+    async with working(Node(before.transport, MemoryRouteDriver(host))) as after:
+        await eventually(lambda: after.driver.plans)
+        assert after.carries == GW2
+    assert host.actions == ["route: open"]
 
 
 async def test_remote_prefixes_arrive_and_leave(node, make_endpoint, eventually):

@@ -17,7 +17,15 @@ from submariner_core.kernel.expressions import Object
 from submariner_kubeproxy import host_firewall, overlay, packet_filter, tuning
 from submariner_kubeproxy.node import NodeNetwork, find_cni, survey
 from submariner_kubeproxy.options import KubeProxyOptions
-from submariner_kubeproxy.steering import MAIN, NEXTHOP, forget, move, steer, steering
+from submariner_kubeproxy.steering import (
+    MAIN,
+    NEXTHOP,
+    forget,
+    move,
+    sends_itself,
+    steer,
+    steering,
+)
 
 JOURNAL = "sysctls.json"
 """In the driver's state folder: the values that sysctls had before us."""
@@ -72,6 +80,8 @@ class KubeProxyDriver(RouteDriver):
         steered = tuple(route.destination for route in routes if route.nexthop == NEXTHOP)
         nexthops = await self._kernel.nexthops.list()
         via = next((one.via for one in nexthops if one.id == NEXTHOP), None)
+        if via is None and self._node is not None and await sends_itself(self._kernel):
+            via = overlay.overlay_address(self._node).ip
         gateways = self._plan.gateways if self._plan is not None else ()
         carries = next(
             (one.address for one in gateways if overlay.overlay_address(one).ip == via), None
@@ -85,6 +95,7 @@ class KubeProxyDriver(RouteDriver):
             prefixes=steered,
             carries=carries,
             message="; ".join(self._remarks(cni is not None)),
+            via=via,
         )
 
     async def close(self) -> None:

@@ -89,6 +89,12 @@ async def steer(kernel: Kernel, wanted: Steering) -> bool:
     return changes > 0
 
 
+async def sends_itself(kernel: Kernel) -> bool:
+    """Whether what this node sends goes to the cables' table: it is the gateway that carries."""
+    rules = await kernel.rules.list()
+    return any(rule.priority == PRIORITY and rule.table == CABLES for rule in rules)
+
+
 async def forget(kernel: Kernel) -> bool:
     """Remove every route, rule and nexthop object of ours. True if there were any."""
     return await steer(kernel, Steering(None))

@@ -101,3 +101,15 @@ async def test_a_part_that_fails_does_not_keep_the_others_from_their_turn(site, 
             await driver.apply(plan)
         state = await driver.observe()
     assert [str(prefix) for prefix in state.prefixes] == ["10.2.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("node", "carries", "via"),
+    [("worker", "gw2", "240.50.0.3"), ("gw1", "gw1", "240.50.0.2"), ("gw1", "gw2", "240.50.0.3")],
+)
+async def test_a_new_process_sees_whom_the_node_sends_to(site, node, carries, via):
+    with site.factory.entered(site.name[node]):
+        await site.apply(node, site.driver(node), site.plan(node, carries))
+        again, plan = site.driver(node), site.plan(node)
+        await again.open(plan.node, plan.cluster_cidr)
+        assert str((await again.observe()).via) == via
