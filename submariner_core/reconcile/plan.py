@@ -211,17 +211,15 @@ def _cluster(
         cables = plan_cables(own, remote.endpoint, state.kept_drivers.get(cluster_id))
     ready = {cable.name: cable for cable in there.to(cluster_id) if cable.path is not None}
     names = [want.cable.name for want in cables.cables]
-    memory = state.paths.get(cluster_id)
-    if memory is None or memory.carries is None:
-        _, current = state.carriers.get(cluster_id, (None, None))
-        memory = Memory(carries=current)
-        if nexthop is not None and current is None:
-            inherited = _leads_to(nexthop, ready.values())
-            left = (one for one in there.named(names) if one.inherited and not one.error)
-            if inherited is None and any(left):
-                # it may lead to one of these: until they are taken over, all stays as it is
-                return ClusterPlan(remote, prefixes, cables, None, Choice(memory))
-            memory = inherit(inherited, now) if inherited is not None else memory
+    _, current = state.carriers.get(cluster_id, (None, None))
+    memory = state.paths.get(cluster_id) or Memory(carries=current)
+    if memory.carries is None and nexthop is not None:
+        inherited = _leads_to(nexthop, ready.values())
+        if inherited is not None:
+            memory = inherit(inherited, now)
+        elif any(cable.inherited and not cable.error for cable in there.named(names)):
+            # it may lead to one of these: until they are taken over, all stays as it is
+            return ClusterPlan(remote, prefixes, cables, None, Choice(memory))
     choice = choose_path(
         memory,
         cables.leader,

@@ -160,6 +160,23 @@ async def test_a_restart_changes_neither_cables_nor_kernel(site: EastSite) -> No
     assert (node.ways(), node.host.actions) == (before, actions)
 
 
+async def test_a_restart_goes_on_with_the_cable_that_carries(site: EastSite) -> None:
+    leader, standby = west(101), west(102)
+    site.join(leader, standby)
+    node = site.node(1)
+    async with node.running() as gateway:
+        await settled(gateway, 2)
+    (line,) = [one for one in node.ip("nexthop").splitlines() if f"via {leader.private_ip}" in one]
+    number, via = line.split()[1], str(standby.private_ip)
+    node.ip("nexthop", "replace", "id", number, "via", via, "dev", "memory0")
+    before = node.ways()
+    async with node.running() as gateway:
+        await settled(gateway, 2)
+        assert gateway.decider.state.carriers["west"][1] == standby.cable_name
+        assert gateway.router.written == 0
+    assert node.ways() == before
+
+
 async def test_a_malformed_record_harms_only_itself(site: EastSite) -> None:
     """Never again 10: a malformed or hostile object that stops the daemon."""
     site.join(west())
