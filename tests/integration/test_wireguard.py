@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 from submariner_lab import Flow, Lab, LabSpec, Node, namespaces
 from submariner_lab.matrix import questions, try_all
-from submariner_lab.node import program
+from submariner_wireguard.commands import wireguard
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 START = 60.0
@@ -69,10 +70,17 @@ def between(lab: Lab) -> Flow:
     return lab.flow(east.nodes[-1], west.nodes[-1])
 
 
+def keys_of(node: Node, command: str) -> str:
+    """What ``submariner wireguard`` says of a node's keys, asked in this process: often."""
+    folder = str(node.folder / "state")
+    result = CliRunner().invoke(wireguard, [command, "--state-dir", folder])
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
+
+
 def public_key(node: Node) -> str:
     """The key that a node's gateway uses."""
-    folder = node.folder / "state"
-    return namespaces.run((program(), "wireguard", "show-key", "--state-dir", str(folder))).strip()
+    return keys_of(node, "show-key")
 
 
 async def test_everything_reaches_everything(lab: Lab) -> None:
@@ -108,8 +116,7 @@ async def test_a_killed_gateway_leaves_devices_that_go_on_and_are_adopted(lab: L
 async def test_a_new_key_is_taken_up_without_a_lost_packet(lab: Lab) -> None:
     node = lab.clusters[0].leader
     old = public_key(node)
-    folder = str(node.folder / "state")
-    said = namespaces.run((program(), "wireguard", "rotate-key", "--state-dir", folder))
+    said = keys_of(node, "rotate-key")
     assert public_key(node) == old
     async with between(lab) as flow:
         await flow.established()
