@@ -32,9 +32,10 @@ class LocalGateway:
 class Cable:
     """A tunnel to one remote gateway, as it should be.
 
-    ``name`` is the remote endpoint's cable name. ``remote`` is whole, since the order of its
-    subnets matters to some drivers; the cable accepts all of them at all times, whether it carries
-    or not. ``slot`` is the remote gateway's. ``address`` and ``port`` are where to send;
+    ``name`` is the remote endpoint's cable name. ``remote`` is whole, but its ``subnets`` are
+    those that its cluster was admitted: none is another cluster's. They are in that cluster's
+    order, which matters to some drivers; the cable accepts all of them at all times, whether it
+    carries or not. ``slot`` is the remote gateway's. ``address`` and ``port`` are where to send;
     ``nat`` says that a NAT stands between. ``ours`` says that the remote runs this project (its
     cluster publishes a list of gateways): it follows our formulas for what upstream leaves to
     chance. ``probe_local`` and ``probe_remote`` are the health-check addresses of both ends, each

@@ -7,11 +7,12 @@ other's, whether it leads or not; leadership decides only which of them carries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from submariner_core.api.cable import Cable, Path
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry
+from submariner_core.api.naming import IPNetwork
 from submariner_core.reconcile.drivers import NoCommonDriver, choose_driver, view_for
 from submariner_core.reconcile.nat_discovery import Way, assumed
 
@@ -102,14 +103,22 @@ Step = Connect | Disconnect
 
 
 def plan_cables(
-    own: OwnSide, remote: EndpointObject, kept: Sequence[str] | None = None
+    own: OwnSide,
+    remote: EndpointObject,
+    kept: Sequence[str] | None = None,
+    admitted: tuple[IPNetwork, ...] | None = None,
 ) -> CablePlan:
     """The cables that this gateway should hold to ``remote``'s cluster.
 
-    ``kept`` are the drivers that policy left over (``None``: all).
+    ``kept`` are the drivers that policy left over (``None``: all). ``admitted`` are the prefixes
+    that every cable accepts (``None``: what the Endpoint claims), whatever its list of gateways
+    says of them: what is another cluster's never comes to a driver.
     """
     if own.place is not None and own.place >= own.warm:
         return CablePlan(problem="not among the gateways that hold cables", rests=True)
+    accepted = remote.spec.subnets if admitted is None else admitted
+    if remote.spec.subnets and not accepted:
+        return CablePlan(problem="none of its prefixes is admitted")
     choice = choose_driver(own.endpoint, remote.spec, kept)
     if isinstance(choice, NoCommonDriver):
         return CablePlan(problem=choice.message)
@@ -126,7 +135,7 @@ def plan_cables(
         if not standby and not own.leads:
             return CablePlan(problem=f"{choice} holds no standby cables", rests=True)
     cables = tuple(
-        WantedCable(choice, _cable(own, entry, choice, remote.gateways is not None))
+        WantedCable(choice, _cable(own, entry, choice, accepted, remote.gateways is not None))
         for entry in entries
     )
     leader = remote.spec.cable_name if cables else None
@@ -141,8 +150,14 @@ def _leader_first(remote: EndpointObject) -> tuple[GatewayEntry, ...]:
     return (GatewayEntry(remote.spec, slot), *others)
 
 
-def _cable(own: OwnSide, entry: GatewayEntry, driver: str, ours: bool) -> Cable:
-    remote = view_for(entry.endpoint, driver)
+def _cable(
+    own: OwnSide,
+    entry: GatewayEntry,
+    driver: str,
+    accepted: tuple[IPNetwork, ...],
+    ours: bool,
+) -> Cable:
+    remote = replace(view_for(entry.endpoint, driver), subnets=accepted)
     way = _way(own, remote, driver)
     return Cable(
         name=remote.cable_name,

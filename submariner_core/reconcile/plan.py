@@ -208,7 +208,8 @@ def _cluster(
     if veto is not None:
         cables = CablePlan(problem=veto)
     else:
-        cables = plan_cables(own, remote.endpoint, state.kept_drivers.get(cluster_id))
+        kept = state.kept_drivers.get(cluster_id)
+        cables = plan_cables(own, remote.endpoint, kept, prefixes)
     ready = {cable.name: cable for cable in there.to(cluster_id) if cable.path is not None}
     names = [want.cable.name for want in cables.cables]
     _, current = state.carriers.get(cluster_id, (None, None))

@@ -24,28 +24,41 @@ from submariner_core.reconcile.state import State
 def connections(state: State, plan: Plan, health: Mapping[str, Health]) -> tuple[Connection, ...]:
     """A connection per wanted cable, and one per remote cluster that cannot have any."""
     found: list[Connection] = []
-    for _, one in sorted(plan.clusters.items()):
+    refused = _refused(plan)
+    for cluster_id, one in sorted(plan.clusters.items()):
+        remarks = (*_remarks(one), *refused.get(cluster_id, ()))
         if not one.cables.cables:
             if one.cables.problem:
-                found.append(_impossible(one))
+                found.append(_impossible(one, remarks))
             continue
         for want in one.cables.cables:
             held = state.held.get((want.driver, want.cable.name))
-            found.append(_connection(state, one, want, held, health.get(want.cable.name)))
+            seen = health.get(want.cable.name)
+            found.append(_connection(state, want, held, seen, remarks))
     return tuple(found)
 
 
-def _impossible(one: ClusterPlan) -> Connection:
-    status = ConnectionStatus.NONE if one.cables.rests else ConnectionStatus.ERROR
-    return Connection(status, one.cables.problem, one.remote.endpoint.spec)
+def _refused(plan: Plan) -> Mapping[str, list[str]]:
+    """What to say of each cluster's prefixes that are not routed."""
+    found: dict[str, list[str]] = {}
+    for one in plan.admission.refused if plan.admission is not None else ():
+        found.setdefault(one.cluster_id, []).append(f"({one.prefix} refused: {one.reason})")
+    return found
+
+
+def _impossible(one: ClusterPlan, remarks: tuple[str, ...]) -> Connection:
+    rests = one.cables.rests
+    status = ConnectionStatus.NONE if rests else ConnectionStatus.ERROR
+    note = one.cables.problem if rests else " ".join((one.cables.problem, *remarks))
+    return Connection(status, note, one.remote.endpoint.spec)
 
 
 def _connection(
     state: State,
-    one: ClusterPlan,
     want: WantedCable,
     held: HeldCable | None,
     health: Health | None,
+    remarks: tuple[str, ...],
 ) -> Connection:
     seen = state.observed.get(want.driver, {}).get(want.cable.name)
     if held is not None and held.error:
@@ -57,7 +70,7 @@ def _connection(
     else:
         status, message = seen.status, seen.message
     status, message, latency = merge(status, message, health, want.cable.probe_remote)
-    note = " ".join(filter(None, (message, *_remarks(one))))
+    note = " ".join(filter(None, (message, *remarks)))
     return Connection(
         status=status,
         status_message=note,

@@ -273,10 +273,39 @@ def test_a_health_check_address_outside_the_own_prefixes_takes_nobodys_traffic(a
 def test_a_probe_goes_to_the_cable_s_end_when_the_prefix_is_another_cluster_s() -> None:
     north = endpoint("north", 7, subnets=["10.2.0.0/16"])
     earlier = replace(stored(north), claimed="0001 north")
-    later = replace(stored(WEST), claimed="0002 west")
+    both = west(9, subnets=["10.2.0.0/16", "10.3.0.0/16"])
+    later = replace(stored(both), claimed="0002 west")
     planned = World().put(earlier, later).settle()
     assert planned.probes[WEST.cable_name].address == WEST.private_ip
-    assert ways(planned) == {"10.2.0.0/16": "nexthop"}
+    assert ways(planned) == {"10.2.0.0/16": "nexthop", "10.3.0.0/16": "nexthop"}
+
+
+def test_a_cable_accepts_only_what_its_cluster_was_admitted() -> None:
+    """A list of gateways may say anything of them: admission has judged the Endpoint."""
+    north = replace(stored(endpoint("north", 7, subnets=["10.2.0.0/16"])), claimed="0001 north")
+    both, liar = west(9, subnets=["10.2.5.0/24", "10.3.0.0/16"]), west(8, subnets=["10.2.0.0/16"])
+    world = World().put(north, replace(stored(both, liar), claimed="0002 west"))
+    world.settle()
+    accepted = {
+        name: held.cable.remote.subnets
+        for (_, name), held in world.state.held.items()
+        if held.cable is not None
+    }
+    assert accepted == {
+        north.spec.cable_name: (ip_network("10.2.0.0/16"),),
+        both.cable_name: (ip_network("10.3.0.0/16"),),
+        liar.cable_name: (ip_network("10.3.0.0/16"),),
+    }
+
+
+def test_a_cluster_without_any_admitted_prefix_gets_no_cable_until_the_claim_is_free() -> None:
+    north = replace(stored(endpoint("north", 7, subnets=["10.2.0.0/16"])), claimed="0001 north")
+    world = World().put(north, replace(stored(WEST), claimed="0002 west"))
+    world.settle()
+    assert [name for _, name in world.state.held] == [north.spec.cable_name]
+    world.put(replace(north, spec=endpoint("north", 7, subnets=["10.4.0.0/16"])))
+    assert ways(world.settle())["10.2.0.0/16"] == "nexthop"
+    assert {name for _, name in world.state.held} == {north.spec.cable_name, WEST.cable_name}
 
 
 def test_an_own_address_is_no_prefix_of_anyone() -> None:

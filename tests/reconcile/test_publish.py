@@ -158,6 +158,28 @@ def test_refusals_failures_and_conflicts_are_said_in_one_line() -> None:
     assert ip_network("10.2.0.0/16") in world.plan().clusters["west"].prefixes
 
 
+def test_a_prefix_of_another_cluster_is_named_on_the_connections_that_claim_it() -> None:
+    north = endpoint("north", 7, subnets=["10.2.0.0/16"])
+    part = endpoint("part", 6, subnets=["10.2.5.0/24", "10.3.0.0/16"])
+    world = World().put(
+        *(
+            replace(stored(one), claimed=f"{number} {one.cluster_id}")
+            for number, one in enumerate((north, part, WEST))
+        )
+    )
+    world.settle()
+    first, some, none = connections(world.state, world.plan(), {})
+    assert first.endpoint == north
+    assert "refused" not in first.status_message
+    told = "(10.2.5.0/24 refused: it overlaps 10.2.0.0/16 of cluster 'north'"
+    assert told in some.status_message
+    assert some.endpoint.subnets == (ip_network("10.3.0.0/16"),)
+    assert none.status is ERROR
+    assert none.status_message.startswith(
+        "none of its prefixes is admitted (10.2.0.0/16 refused: it overlaps"
+    )
+
+
 def test_the_object_is_named_after_the_host_as_an_object_can_be() -> None:
     world = connected_world()
     odd = replace(OWN, hostname="Node_1.Example")
