@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from submariner_etcd.options import EtcdOptions
 from submariner_kubernetes.options import KubernetesOptions
 from submariner_lab.errors import LabError
 from submariner_lab.kube import assets
 from submariner_lab.kube.admin import Admin, options
 from submariner_lab.kube.server import ApiServer, Etcd
 from submariner_local.options import LocalOptions
+
+from tests.plugins.etcd_process import PROGRAM, EtcdProcess
 
 COMMAND = [sys.executable, "-c", "from submariner_local.commands import store; store()", "serve"]
 _numbers = itertools.count()
@@ -99,11 +102,12 @@ class ControlPlane:
         self.admin = Admin(self.apiserver)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self) -> None:
+    def start(self, *, definitions: bool = True) -> None:
         self.apiserver.prepare()
         self._start("etcd", self._etcd.command())
         self.start_apiserver()
-        self.admin.install_definitions()
+        if definitions:
+            self.admin.install_definitions()
 
     def restart_apiserver(self) -> None:
         self.start_apiserver()
@@ -165,3 +169,31 @@ def namespace(control_plane: ControlPlane) -> Callable[[], KubernetesOptions]:
         return KubernetesOptions.model_validate(options(control_plane.apiserver, name))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shared_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdProcess]:
+    """One for the whole run: use ``etcd_place``."""
+    if PROGRAM is None:
+        pytest.skip("there is no etcd here; run .ci/setup")
+    process = EtcdProcess(tmp_path_factory.mktemp("etcd"))
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[EtcdProcess]:
+    """One of the test's own."""
+    if PROGRAM is None:
+        pytest.skip("there is no etcd here; run .ci/setup")
+    process = EtcdProcess(tmp_path)
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def etcd_place(shared_etcd: EtcdProcess) -> EtcdOptions:
+    """Options for a fresh prefix."""
+    return EtcdOptions(endpoints=(shared_etcd.url,), prefix=f"/test-{next(_numbers)}")

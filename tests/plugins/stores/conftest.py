@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import submariner_etcd.plugin
 import submariner_local.plugin
+from submariner_etcd.options import EtcdOptions
 from submariner_local.options import LocalOptions
 
 from submariner_core.api.info import Options
@@ -48,14 +50,17 @@ REQUIRED: dict[Kind, dict[str, Any]] = {
 """What an API server asks of each kind; the others take it as anything else."""
 
 
-@pytest.fixture(params=["path", "url", pytest.param("k8s", marks=pytest.mark.kube)])
+@pytest.fixture(params=["path", "url", "etcd", pytest.param("k8s", marks=pytest.mark.kube)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Options:
-    """Options for one empty store: a file, that behind a server, a namespace of an API server."""
+    """Options for one empty store: a file, a server, a prefix of an etcd, a namespace."""
     if request.param == "path":
         return LocalOptions(path=tmp_path / "store.db")
     if request.param == "url":
         options: LocalOptions = request.getfixturevalue("server").options()
         return options
+    if request.param == "etcd":
+        fresh: EtcdOptions = request.getfixturevalue("etcd_place")
+        return fresh
     made: Callable[[], Options] = request.getfixturevalue("namespace")
     return made()
 
@@ -67,6 +72,8 @@ async def transport_to() -> AsyncIterator[Callable[[Options], Transport]]:
     def open_one(options: Options) -> Transport:
         if isinstance(options, LocalOptions):
             made = submariner_local.plugin.submariner_transport(name="local", options=options)
+        elif isinstance(options, EtcdOptions):
+            made = submariner_etcd.plugin.submariner_transport("etcd", options)
         else:
             import submariner_kubernetes.plugin
 
@@ -87,6 +94,8 @@ async def lease_in() -> AsyncIterator[Callable[..., LeaseStore]]:
     def open_one(options: Options, cluster_id: str = "east") -> LeaseStore:
         if isinstance(options, LocalOptions):
             made = submariner_local.plugin.submariner_lease_store("local", options, cluster_id)
+        elif isinstance(options, EtcdOptions):
+            made = submariner_etcd.plugin.submariner_lease_store("etcd", options, cluster_id)
         else:
             import submariner_kubernetes.plugin
 
@@ -135,7 +144,7 @@ def next_moment(place: Options) -> Callable[[], Awaitable[None]]:
 
     async def wait() -> None:
         now = time.time()
-        if not isinstance(place, LocalOptions):
+        if not isinstance(place, LocalOptions | EtcdOptions):
             await asyncio.sleep(math.floor(now) + 1.001 - now)
 
     return wait

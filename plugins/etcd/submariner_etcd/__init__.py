@@ -1,0 +1,1 @@
+"""Datastore, broker and leader election in etcd."""
