@@ -114,6 +114,14 @@ class CableDriver(abc.ABC):
             yield await self.observe()
             await asyncio.sleep(5.0)
 
+    async def describe(self) -> str:
+        """A line for people on how this node makes such cables, for ``submariner diagnose``.
+
+        Works in a process that opened nothing, and changes nothing. Raises :class:`CableError`
+        for what would keep :meth:`open` from working. The default has nothing to say.
+        """
+        return ""
+
     @abc.abstractmethod
     async def close(self) -> None:
         """Release handles; the data path goes on forwarding."""

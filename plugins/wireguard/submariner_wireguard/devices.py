@@ -130,18 +130,26 @@ class Devices:
         room = way.mtu - OVERHEAD[remote.version] if way is not None else link.mtu
         return min(link.mtu, room)
 
-    async def _choice(self) -> Implementation:
+    async def find(self) -> Implementation | None:
+        """That of the device which is there, whatever the options say; ``None`` without one.
+
+        Raises :class:`CableError` for a device of this name that is something else.
+        """
         link = await self._kernel.links.get(DEVICE)
-        if link is not None:
-            for one in self._every:
-                if link.kind == one.kind and await one.read(DEVICE) is not None:
-                    if one in self._choices:
-                        return one
-                    log.warning("implementation-changed", removed=one.name)
-                    await self.remove()
-                    break
-            else:
-                raise _taken(link)
+        if link is None:
+            return None
+        for one in self._every:
+            if link.kind == one.kind and await one.read(DEVICE) is not None:
+                return one
+        raise _taken(link)
+
+    async def _choice(self) -> Implementation:
+        found = await self.find()
+        if found in self._choices:
+            return found
+        if found is not None:
+            log.warning("implementation-changed", removed=found.name)
+            await self.remove()
         for one in self._choices[:-1]:
             try:
                 await one.create(DEVICE)

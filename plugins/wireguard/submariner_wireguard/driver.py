@@ -13,8 +13,9 @@ import structlog
 
 from submariner_core.api.cable import Cable, CableDriver, CableState, LocalGateway, Path
 from submariner_core.api.errors import CableError, SubmarinerError
+from submariner_core.api.naming import SLOTS
 from submariner_core.kernel import Kernel
-from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState
+from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState, device_name
 from submariner_wireguard.devices import Devices, Wanted, address_of
 from submariner_wireguard.figures import Figures, PeerFigures
 from submariner_wireguard.implementation import Implementation
@@ -152,6 +153,16 @@ class WireGuardDriver(CableDriver):
             except TimeoutError:
                 continue
             await self._revive(device)
+
+    async def describe(self) -> str:
+        """Which implementation is in use, or is to be used, and how many peers it has."""
+        if (found := await self._devices.find()) is None:
+            return f"no device {DEVICE} yet; implementation: {self._options.implementation}"
+        peers = 0
+        for slot in SLOTS:
+            state = await found.read(device_name(slot))
+            peers += len(state.peers) if state is not None else 0
+        return f"{found.name} implementation in use, with {peers} peers"
 
     async def close(self) -> None:
         """Release sockets; the devices go on forwarding."""

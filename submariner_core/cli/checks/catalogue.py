@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from submariner_core.cli.checks import (
     addresses,
+    cables,
     features,
     firewall,
     forwarding,
@@ -32,6 +33,7 @@ OF_THE_NODE: tuple[Check, ...] = (
 OF_THE_SETTINGS: tuple[Check, ...] = (
     addresses.ranges,
     addresses.cni_address,
+    cables.cables,
     stores.datastore,
     stores.broker,
     stores.lease,

@@ -20,6 +20,8 @@ async def test_a_device_of_another_kind_is_left_alone_and_named(underlay) -> Non
     east.run("ip link add submariner type bridge")
     with pytest.raises(CableError, match=r"device submariner: .* kind bridge"):
         await east.open()
+    with underlay.netns.entered(east.namespace), pytest.raises(CableError, match="kind bridge"):
+        await east.driver.describe()
     await east.cleanup()
     assert "submariner" in east.run("ip link show type bridge")
 
@@ -142,6 +144,18 @@ async def test_auto_takes_the_kernel_if_it_can(userspace) -> None:
     expected = "kernel" if "try" in east.run("ip link") else "userspace"
     await east.open()
     assert east.driver._devices.implementation.name == expected
+
+
+async def test_a_new_process_says_which_implementation_is_in_use(underlay) -> None:
+    east, _ = await underlay.pair()
+    await east.restart(implementation="auto")
+    with underlay.netns.entered(east.namespace):
+        said = await east.driver.describe()
+    assert said == f"{underlay.implementation} implementation in use, with 1 peers"
+    await east.cleanup()
+    await east.deserted()
+    with underlay.netns.entered(east.namespace):
+        assert await east.driver.describe() == "no device submariner yet; implementation: auto"
 
 
 @pytest.mark.kernel
