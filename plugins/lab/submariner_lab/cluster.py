@@ -103,7 +103,9 @@ class Cluster:
         return frozenset(entry.endpoint.hostname for entry in entries[:WARM])
 
     def settled(self, others: tuple[Cluster, ...]) -> bool:
-        """Whether every warm gateway is ready and connected to every warm gateway elsewhere."""
+        """Whether one leads, and all warm ones are ready and connected to all those elsewhere."""
+        if self.active is None:
+            return False
         warm, gateways = self.warm, self.gateways
         wanted = frozenset[str]().union(*(other.warm for other in others))
         return len(warm) == min(WARM, len(self.candidates)) and all(

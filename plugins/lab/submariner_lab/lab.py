@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -183,16 +183,21 @@ class Lab:
         were.
         """
         return all(
-            {agent.status.carries for agent in self.view.route_agents(cluster.store.site.name)}
-            == {cluster.leader.site.name}
+            (leader := cluster.active) is not None
+            and {agent.status.carries for agent in self.view.route_agents(cluster.store.site.name)}
+            == {leader.site.name}
             for cluster in self.clusters
         )
 
-    def start_anew(self) -> None:
-        """Kill every daemon and start it again; what they programmed stays, and is adopted."""
+    def start_anew(self, names: Collection[str] | None = None) -> None:
+        """Kill every daemon, or those of these names, and start it again.
+
+        What they programmed stays, and is adopted.
+        """
         for node in self.nodes:
             for daemon in node.daemons:
-                daemon.kill()
+                if names is None or daemon.name in names:
+                    daemon.kill()
             if node.alive:
                 node.start()
 

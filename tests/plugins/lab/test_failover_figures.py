@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 from rich.console import Console
 from submariner_lab.failover.connection import Connection, Outcome, judge
@@ -99,9 +100,12 @@ def test_a_noisy_machine_and_a_crash_are_not_kept_quiet() -> None:
     assert "traffic did not flow again" in text
 
 
-def test_paths_that_moved_on_evidence_are_remembered() -> None:
-    assert FIGURES.unforgotten
-    assert not run(noticed=FIGURES.noticed[1:]).figures.unforgotten
+def test_those_who_moved_on_evidence_remember_it() -> None:
+    moved, *others = FIGURES.noticed
+    assert FIGURES.remembering == {moved.process}
+    assert not run(noticed=tuple(others)).figures.remembering
+    agent = replace(moved, who="route agent east-3", node="east-3")
+    assert agent.process == "route-agent of east-3"
 
 
 def test_a_stream_is_alive_reset_or_silent() -> None:

@@ -14,3 +14,5 @@ _ALL = {
     one.name: one for part in (agents, gateways, nodes, stores, underlay) for one in part.SCENARIOS
 }
 SCENARIOS: dict[str, Scenario] = {name: _ALL[name] for name in ORDER}
+SIMILAR = frozenset({"partition-actives"})
+"""Those that ``--quick`` leaves out unless they are asked for: another one is much the same."""

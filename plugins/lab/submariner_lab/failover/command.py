@@ -13,7 +13,7 @@ from rich.console import Console
 from submariner_lab import ending, state
 from submariner_lab.drivers import Drivers
 from submariner_lab.errors import LabError
-from submariner_lab.failover.catalogue import SCENARIOS
+from submariner_lab.failover.catalogue import SCENARIOS, SIMILAR
 from submariner_lab.failover.figures import Run, document
 from submariner_lab.failover.picture import draw
 from submariner_lab.failover.scenario import Scenario
@@ -97,7 +97,8 @@ def failover(
     _check_files(out, picture)
     for lab_id in state.remove_orphans(root):
         click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
-    scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
+    chosen = names or [name for name in SCENARIOS if not (quick and name in SIMILAR)]
+    scenarios = [SCENARIOS[name] for name in chosen]
     series = Series(runs, quick=quick, root=root, say=_progress(), store=store)
     ended: ending.Ended | None = None
     broken = ""

@@ -67,9 +67,9 @@ class Figures:
     crashes: tuple[str, ...] = ()
 
     @property
-    def unforgotten(self) -> bool:
-        """Whether paths moved on evidence: daemons remember that for minutes, and move later."""
-        return any(notice.on_evidence for notice in self.noticed)
+    def remembering(self) -> frozenset[str]:
+        """Processes that moved on evidence: they remember it for minutes, and move later."""
+        return frozenset(notice.process for notice in self.noticed if notice.on_evidence)
 
     def document(self) -> dict[str, object]:
         """As JSON values; times in the unit that the name tells."""

@@ -13,7 +13,7 @@ from submariner_core.api.lease import LeaseRecord, LeaseStore
 from submariner_lab import namespaces
 from submariner_lab.cluster import Cluster
 
-CALM = 10.0
+CALM, QUICK_CALM = 10.0, 2.0
 """Seconds that a widened lease has to narrow before a run."""
 POLL = 0.25
 LEASE = 3.0
@@ -30,7 +30,7 @@ async def read_lease(cluster: Cluster) -> LeaseRecord | None:
     return await asyncio.to_thread(namespaces.inside, store.site.netns, read)
 
 
-async def _read(name: str, options: Mapping[str, str], cluster_id: str) -> LeaseRecord | None:
+async def _read(name: str, options: Mapping[str, object], cluster_id: str) -> LeaseRecord | None:
     (entry,) = entry_points(group="submariner.election", name=name)
     plugin = entry.load()
     binding = pluggy.PluginManager(hooks.PROJECT)

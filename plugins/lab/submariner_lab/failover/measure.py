@@ -8,7 +8,7 @@ from submariner_core.api.naming import cable_name
 from submariner_lab.errors import LabError, LabTimeout
 from submariner_lab.failover.connection import judge
 from submariner_lab.failover.figures import Direction, Event, Figures
-from submariner_lab.failover.lease import until_calm
+from submariner_lab.failover.lease import CALM, QUICK_CALM, until_calm
 from submariner_lab.failover.noticed import first_lead, notices
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.stage import Stage
@@ -28,7 +28,7 @@ async def measure(lab: Lab, scenario: Scenario, *, quick: bool = False) -> Figur
     """Put a whole lab through a scenario. Raises :class:`LabError` where that cannot be done."""
     here, there = (cluster.nodes[-1] for cluster in lab.clusters[:2])
     watched = lab.folder / "watcher.out"
-    lease = await until_calm(lab.clusters[0])
+    lease = await until_calm(lab.clusters[0], QUICK_CALM if quick else CALM)
     offset, crashed = watched.stat().st_size, set(lab.crashes())
     async with (
         lab.flow(here, there) as flow,

@@ -36,6 +36,11 @@ class Notice:
     cause: str
 
     @property
+    def process(self) -> str:
+        """The name in the lab of the process that says so."""
+        return f"{self.who.removesuffix(self.node).strip().replace(' ', '-')} of {self.node}"
+
+    @property
     def leads(self) -> bool:
         """Whether a gateway took the lead."""
         return self.subject == LEADERSHIP and self.after == "active"

@@ -49,9 +49,10 @@ class Series:
                     if self.done[-1].failure:
                         break
                     figures = self.done[-1].figures
-                    if waiting and figures is not None and figures.unforgotten:
-                        self._say(f"{driver}: all daemons start anew: they remember their moves")
-                        lab.start_anew()
+                    if waiting and figures is not None and figures.remembering:
+                        names = ", ".join(sorted(figures.remembering))
+                        self._say(f"{driver}: start anew, for they remember their moves: {names}")
+                        lab.start_anew(figures.remembering)
 
     async def _one(self, lab: Lab, driver: str, scenario: Scenario, number: int) -> Run:
         name = f"{driver}: {scenario.name}"

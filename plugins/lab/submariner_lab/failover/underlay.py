@@ -12,7 +12,7 @@ from submariner_lab.failover.stage import Stage
 from submariner_lab.matrix import questions, try_all
 from submariner_lab.node import Node
 
-CUT, QUICK_CUT = 10.0, 6.0
+CUT, QUICK_CUT = 10.0, 4.0
 RETURN, QUICK_RETURN = 14.0, 2.0
 """Seconds of watching after a cut was mended; traffic goes back after 10."""
 UPLINK = 10.0
