@@ -14,9 +14,10 @@ import pytest
 from submariner_etcd.options import EtcdOptions
 from submariner_kubernetes.options import KubernetesOptions
 from submariner_lab.errors import LabError
+from submariner_lab.etcd import Etcd
 from submariner_lab.kube import assets
 from submariner_lab.kube.admin import Admin, options
-from submariner_lab.kube.server import ApiServer, Etcd
+from submariner_lab.kube.server import ApiServer
 from submariner_local.options import LocalOptions
 
 from tests.plugins.etcd_process import PROGRAM, EtcdProcess
@@ -97,7 +98,7 @@ class ControlPlane:
         found = assets.find()
         client, peer, secure = _free_ports(3)
         self._folder = folder
-        self._etcd = Etcd(found, folder / "etcd", "127.0.0.1", client, peer)
+        self._etcd = Etcd(found.etcd, folder / "etcd", "127.0.0.1", client, peer)
         self.apiserver = ApiServer(found, folder, "test", self._etcd.url, "127.0.0.1", secure)
         self.admin = Admin(self.apiserver)
         self._running: dict[str, subprocess.Popen[bytes]] = {}

@@ -19,7 +19,7 @@ from submariner_core.api.naming import IPAddress
 from submariner_kubernetes.access import Access, open_access
 from submariner_kubernetes.failure import Overloaded, TokenRefused, refusal
 from submariner_kubernetes.options import KubernetesOptions
-from submariner_kubernetes.resource import Object, Resource
+from submariner_kubernetes.resource import Object, Page, Resource
 
 GRACE = 10.0
 """Seconds that a watch may outlast the time it was asked for; then nobody is at its other end."""
@@ -56,6 +56,10 @@ class KubeClient:
     async def list(self, resource: Resource, **query: str) -> Object:
         """The list object of all that is there now."""
         return await self._request("GET", resource, query=query)
+
+    async def read(self, path: str) -> Object:
+        """What stands at a path, such as ``/apis``."""
+        return await self._request("GET", Page("", "", path))
 
     async def create(self, resource: Resource, body: Object) -> Object:
         """Create; the object as stored. Raises :class:`Conflict` if there is one."""
@@ -162,7 +166,7 @@ class KubeClient:
         access = await self._open()
         wait = self._rests_until - time.clock_gettime(time.CLOCK_BOOTTIME)
         if wait > 0:
-            raise StoreUnavailable(f"{self._name}: overloaded; it asked to wait {wait:.1f} s more")
+            raise Overloaded(f"{self._name}: overloaded; it asked to wait {wait:.1f} s more", wait)
         parameters = await access.api.param_serialize(
             method,
             resource.path(access.namespace, name),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from submariner_core.api.errors import PluginError
 from submariner_core.api.hooks import hookimpl
 from submariner_core.api.info import Options, PluginInfo, Role
@@ -50,6 +52,15 @@ def submariner_lease_store(name: str, options: Options) -> LeaseStore | None:
     checked = _checked(options)
     client = KubeClient(checked, "election", checked.lease_timeout)
     return KubernetesLeaseStore(client, GatewayPod.of_this_process(client))
+
+
+@hookimpl
+def submariner_register_commands(cli: click.Group) -> None:
+    """Add what makes a broker, and what joins and leaves it."""
+    from submariner_kubernetes.deployment.commands import deploy_broker, join, leave
+
+    for command in (deploy_broker, join, leave):
+        cli.add_command(command)
 
 
 def _checked(options: Options) -> KubernetesOptions:

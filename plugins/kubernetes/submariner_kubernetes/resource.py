@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from submariner_core.api import schema
 from submariner_core.api.transport import Kind
@@ -14,12 +14,21 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of the API: ``group`` is empty for the core's own."""
+    """A resource of the API: ``group`` is empty for the core's own.
+
+    ``namespace`` is empty for the one that a client's options name, ``kind`` where nobody asks.
+    """
 
     group: str
     version: str
     plural: str
     namespaced: bool = True
+    namespace: str = ""
+    kind: str = ""
+
+    def within(self, namespace: str) -> Self:
+        """The same in a namespace of its own."""
+        return replace(self, namespace=namespace)
 
     @property
     def api_version(self) -> str:
@@ -29,12 +38,21 @@ class Resource:
     def path(self, namespace: str, name: str = "") -> str:
         """The URL's path of the collection, or of one object."""
         root = f"/apis/{self.group}" if self.group else "/api"
-        where = f"/namespaces/{namespace}" if self.namespaced else ""
+        where = f"/namespaces/{self.namespace or namespace}" if self.namespaced else ""
         what = f"/{name}" if name else ""
         return f"{root}/{self.version}{where}/{self.plural}{what}"
 
     def __str__(self) -> str:
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Resource):
+    """What an API server tells of itself; ``plural`` is its path, such as ``/apis``."""
+
+    def path(self, namespace: str, name: str = "") -> str:  # noqa: ARG002 - there are none
+        """The path itself."""
+        return self.plural
 
 
 def of_kind(kind: Kind) -> Resource:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import base64
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from submariner_kubernetes.client import KubeClient
+from submariner_kubernetes.deployment import commands
 from submariner_kubernetes.lease import KubernetesLeaseStore
 from submariner_kubernetes.options import KubernetesOptions
 from submariner_kubernetes.transport import KubernetesTransport
+from submariner_lab.errors import LabError
 
 from submariner_core.api.naming import EPOCH_ANNOTATION
 from submariner_core.api.transport import Event, Kind, Record, Ref
@@ -64,3 +72,89 @@ def following() -> Callable[[AsyncIterator[Event]], Awaitable[Event]]:
             return await anext(events)
 
     return take
+
+
+Submariner = Callable[..., str]
+"""Runs `submariner ARGUMENTS` at a control plane, as its administrator; what it prints."""
+
+
+@pytest.fixture(scope="session")
+def submariner(tmp_path_factory: pytest.TempPathFactory) -> Submariner:
+    folder = tmp_path_factory.mktemp("kubeconfigs")
+
+    def run(plane: Any, command: str, *arguments: str | Path, fails: bool = False) -> str:
+        server = plane.apiserver
+        path = folder / f"{server.port}.yaml"
+        cluster = {"server": server.url, "certificate-authority": str(server.ca_file)}
+        names = {"cluster": "c", "user": "u"}
+        config = {
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": server.token_file.read_text()}}],
+            "contexts": [{"name": "x", "context": names}],
+            "current-context": "x",
+        }
+        path.write_text(json.dumps(config))
+        told = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(
+            getattr(commands, command.replace("-", "_")), [*told, "--kubeconfig", str(path)]
+        )
+        if fails:
+            assert result.exit_code != 0, result.output
+            return result.output + str(result.exception)
+        if result.exception is not None:
+            raise result.exception
+        return result.output
+
+    return run
+
+
+@contextlib.contextmanager
+def token_controller(plane: Any) -> Iterator[None]:
+    """What a controller manager does: put tokens into the Secrets of accounts."""
+    stop = threading.Event()
+    ca = base64.b64encode(plane.apiserver.ca_file.read_bytes()).decode()
+
+    def fill() -> None:
+        kind = "kubernetes.io/service-account-token"
+        while not stop.wait(0.1):
+            with contextlib.suppress(LabError):
+                found = plane.admin.call("GET", f"/api/v1/secrets?fieldSelector=type={kind}")
+                for secret in found["items"]:
+                    if "token" not in secret.get("data", {}):
+                        _fill(secret["metadata"])
+
+    def _fill(meta: dict[str, Any]) -> None:
+        account = meta["annotations"]["kubernetes.io/service-account.name"]
+        token = plane.admin.token(meta["namespace"], account)
+        data = {"token": base64.b64encode(token.encode()).decode(), "ca.crt": ca}
+        path = f"/api/v1/namespaces/{meta['namespace']}/secrets/{meta['name']}"
+        plane.admin.call("PATCH", path, {"data": data}, "application/merge-patch+json")
+
+    filling = threading.Thread(target=fill)
+    filling.start()
+    yield
+    stop.set()
+    filling.join()
+
+
+@pytest.fixture(scope="session")
+def broker_info(
+    control_plane: Any, submariner: Submariner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The control plane of the whole run is a broker; the file by which clusters join it."""
+    path = tmp_path_factory.mktemp("broker") / "broker-info.yaml"
+    with token_controller(control_plane):
+        url = control_plane.apiserver.url
+        submariner(control_plane, "deploy-broker", "--url", url, "--broker-info", path)
+        yield path
+
+
+@pytest.fixture(scope="module")
+def fresh_plane(control_plane: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Another control plane, without our definitions."""
+    plane = type(control_plane)(tmp_path_factory.mktemp("fresh-plane"))
+    try:
+        plane.start(definitions=False)
+        yield plane
+    finally:
+        plane.stop()

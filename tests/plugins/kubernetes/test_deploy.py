@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from ruamel.yaml import YAML
+from submariner_kubernetes.deployment.admin import KINDS
+from submariner_kubernetes.deployment.kustomization import kustomized
 from submariner_kubernetes.failure import Missing
 from submariner_kubernetes.lease import KubernetesLeaseStore
 from submariner_kubernetes.options import KubernetesOptions
@@ -27,22 +29,6 @@ pytestmark = pytest.mark.kube
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 OWN, BROKER = "submariner-operator", "submariner-k8s-broker"
-PATHS = {
-    "Namespace": "/api/v1/namespaces",
-    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
-    "Secret": "/api/v1/namespaces/{}/secrets",
-    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
-    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
-    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
-    "ValidatingAdmissionPolicy": (
-        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
-    ),
-    "ValidatingAdmissionPolicyBinding": (
-        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-    ),
-}
 Open = Callable[..., KubernetesTransport]
 Build = Callable[..., Record]
 Account = Callable[[str, str], KubernetesOptions]
@@ -64,13 +50,14 @@ def read(path: Path, **named: str) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def applied(control_plane: Any) -> Any:
-    """Everything of deploy/ is there; the definitions were before. Accounts of two clusters."""
-    found = [*documents("rbac"), *documents("broker"), *documents("daemons")]
+def applied(control_plane: Any, broker_info: Path) -> Any:
+    """Everything of deploy/ is there, the broker by its command. Accounts of two clusters."""
+    found = [*documents("rbac"), *documents("daemons")]
+    found += documents("components/wireguard-userspace")
     for cluster in ("east", "west"):
         found += read(DEPLOY / "broker" / "cluster" / "account.yaml", CLUSTER=cluster)
     for one in found:
-        path = PATHS[one["kind"]].format(one["metadata"].get("namespace"))
+        path = KINDS[one["kind"]].path(one["metadata"].get("namespace", ""))
         control_plane.admin.call("POST", f"{path}?fieldValidation=Strict", one)
     return control_plane
 
@@ -113,6 +100,41 @@ async def test_a_gateways_account_may_all_that_a_gateway_does(
     assert await store.swap(taken, LeaseRecord("a", 1, 3.0)) is not None
     async with aclosing(store.watch()) as told_lease, asyncio.timeout(10):
         assert await anext(told_lease) == await store.read()
+
+
+@pytest.mark.parametrize("overlay", sorted(p.name for p in (DEPLOY / "overlays").iterdir()))
+def test_every_overlay_is_what_an_api_server_takes(applied: Any, overlay: str) -> None:
+    found = kustomized(DEPLOY / "overlays" / overlay)
+    assert len([one for one in found if one["kind"] == "DaemonSet"]) >= 2
+    for one in found:
+        path = KINDS[one["kind"]].path(
+            one["metadata"].get("namespace", ""), one["metadata"]["name"]
+        )
+        how = "dryRun=All&fieldValidation=Strict&fieldManager=test&force=true"
+        applied.admin.call("PATCH", f"{path}?{how}", one, "application/apply-patch+yaml")
+
+
+def test_daemons_are_updated_and_ended_so_that_they_can_hand_over() -> None:
+    found = {one["metadata"]["name"]: one["spec"] for one in documents("daemons")}
+    for spec in found.values():
+        pod = spec["template"]["spec"]
+        assert pod["terminationGracePeriodSeconds"] == 30
+        assert {"livenessProbe", "readinessProbe"} <= pod["containers"][0].keys()
+    assert found["submariner-gateway"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1}
+    assert found["submariner-gateway"]["template"]["spec"]["nodeSelector"] == {
+        "submariner.io/gateway": "true"
+    }
+
+
+def test_the_image_holds_every_distribution_that_the_manifests_name() -> None:
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    for one in kustomized(DEPLOY / "overlays" / "wireguard"):
+        if one["kind"] == "DaemonSet":
+            (container,) = one["spec"]["template"]["spec"]["containers"]
+            assert container["args"][0] in {"gateway", "route-agent"}
+    assert 'ENTRYPOINT ["submariner"]' in text
+    for plugin in ("core", "kubernetes", "kubeproxy", "vxlan", "wireguard"):
+        assert f"submariner-{plugin}" in text
 
 
 @pytest.mark.parametrize("plural", ["secrets", "pods", "configmaps"])

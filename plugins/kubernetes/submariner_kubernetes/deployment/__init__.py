@@ -1,0 +1,1 @@
+"""What ``submariner deploy-broker``, ``join`` and ``leave`` do at API servers."""

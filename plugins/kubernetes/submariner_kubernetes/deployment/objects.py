@@ -1,0 +1,131 @@
+"""What is applied where: the manifests, with a cluster's settings and secrets filled in."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from submariner_core.api.naming import CLUSTER_ID_LABEL
+from submariner_kubernetes.deployment.broker_info import BrokerInfo
+from submariner_kubernetes.deployment.kustomization import MANIFESTS, documents, kustomized
+from submariner_kubernetes.resource import Object
+
+OWN, BROKER = "submariner-operator", "submariner-k8s-broker"
+ADMIN_SECRET = "submariner-k8s-broker-admin-token"  # noqa: S105 - a name
+BROKER_SECRET = "submariner-broker-secret"  # noqa: S105 - a name
+PSK_SECRET = "submariner-ipsec-psk"  # noqa: S105 - a name
+SETTINGS = "submariner"
+_MOUNTED = "/run/secrets/submariner.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """A cluster that joins: its id and ranges, its cables in order, its daemons' image.
+
+    ``extra`` is settings that win over those made here, key by key.
+    """
+
+    cluster_id: str
+    cluster_cidr: tuple[IPv4Network, ...]
+    service_cidr: tuple[IPv4Network, ...]
+    cables: tuple[str, ...]
+    image: str
+    extra: Mapping[str, Any]
+
+
+def of_a_broker() -> list[Object]:
+    """Everything of a broker."""
+    return kustomized(MANIFESTS / "broker")
+
+
+def of_an_account(cluster_id: str) -> list[Object]:
+    """A cluster's account at the broker; all of it carries the cluster's label."""
+    objects = list(
+        documents(MANIFESTS / "broker" / "cluster" / "account.yaml", CLUSTER=cluster_id)
+    )
+    for one in objects:
+        one["metadata"]["labels"] = {CLUSTER_ID_LABEL: cluster_id}
+    return objects
+
+
+def account_secret(cluster_id: str) -> str:
+    """The name of the Secret with the token of a cluster's account."""
+    return f"cluster-{cluster_id}-token"
+
+
+def of_a_cluster(joining: Joining, broker: BrokerInfo) -> list[Object]:
+    """Definitions, accounts, settings and daemons; with the PSK, not with the broker's token."""
+    objects = [o for folder in ("crds", "rbac", "daemons") for o in kustomized(MANIFESTS / folder)]
+    for cable in joining.cables:
+        if (component := MANIFESTS / "components" / cable).is_dir():
+            kustomized(component, objects)
+    for one in objects:
+        if one["kind"] == "ConfigMap" and one["metadata"]["name"] == SETTINGS:
+            one["data"] = {"node.yaml": _yaml(settings(joining, broker))}
+        if one["kind"] == "DaemonSet":
+            for container in one["spec"]["template"]["spec"]["containers"]:
+                container["image"] = joining.image
+    return [*objects, secret(PSK_SECRET, psk=broker.psk)]
+
+
+def settings(joining: Joining, broker: BrokerInfo) -> dict[str, Any]:
+    """The settings file of all nodes of a cluster."""
+    options: dict[str, Any] = {
+        "broker": {
+            "url": broker.url,
+            "namespace": broker.namespace,
+            "credentials": f"{_MOUNTED}/broker",
+        }
+    }
+    if "wireguard" in joining.cables:
+        options["wireguard"] = {"psk_file": f"{_MOUNTED}/psk/psk"}
+    made = {
+        "cluster_id": joining.cluster_id,
+        "cluster_cidr": [str(network) for network in joining.cluster_cidr],
+        "service_cidr": [str(network) for network in joining.service_cidr],
+        "plugins": {
+            "cable": list(joining.cables),
+            "election": "k8s-lease",
+            "datastore": "k8s",
+            "broker": "k8s",
+            "route": "kubeproxy",
+        },
+        "options": {**options, **(joining.extra.get("options") or {})},
+        "log": {"format": "json"},
+    }
+    return {**made, **{k: v for k, v in joining.extra.items() if k != "options"}}
+
+
+def secret(name: str, **texts: str) -> Object:
+    """A Secret in the daemons' namespace."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": OWN},
+        "type": "Opaque",
+        "stringData": texts,
+    }
+
+
+def broker_secret(token: str, authority: str) -> Object:
+    """The Secret by which gateways reach the broker, as upstream has it."""
+    return secret(BROKER_SECRET, token=token, namespace=BROKER, **{"ca.crt": authority})
+
+
+def as_yaml(objects: Iterable[Object]) -> str:
+    """One document for each object."""
+    return "".join(f"---\n{_yaml(one)}" for one in objects)
+
+
+def _yaml(value: object) -> str:
+    page = io.StringIO()
+    yaml = YAML(typ="rt", pure=True)
+    yaml.representer.ignore_aliases = lambda *_: True
+    yaml.width = 99
+    yaml.dump(value, page)
+    return page.getvalue()
