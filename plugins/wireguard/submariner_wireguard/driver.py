@@ -54,7 +54,10 @@ class WireGuardDriver(CableDriver):
         self._options = options
         self._state_dir = state_dir
         self._kernel = Kernel()
-        every = implementations or (InKernel(self._kernel), Userspace(self._kernel))
+        every = implementations or (
+            InKernel(self._kernel),
+            Userspace(self._kernel, managed=options.manage_daemon),
+        )
         self._devices = Devices(self._kernel, every, options.implementation)
         self._peering = Peering(self._devices)
         self._roster = Roster(state_dir)

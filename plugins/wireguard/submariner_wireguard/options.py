@@ -32,7 +32,8 @@ class WireGuardOptions(CableOptions):
     ``port`` is the first of eight UDP ports, one for each slot of a remote cluster's gateways.
     ``psk`` is a text, ``psk_file`` a file of which upstream takes the base64 as that text; the
     file wins. ``keepalive`` is in seconds, 0 for none. ``implementation`` says where WireGuard
-    runs: in the kernel, in ``wireguard-go``, or in the kernel if it can.
+    runs: in the kernel, in ``wireguard-go``, or in the kernel if it can. With ``manage_daemon``
+    false, somebody else starts one ``wireguard-go`` for each device, and again when it dies.
     """
 
     port: int | None = Field(default=None, ge=1, le=65535 - SLOTS[-1])
@@ -41,6 +42,7 @@ class WireGuardOptions(CableOptions):
     allow_default_psk: bool = False
     keepalive: int = Field(default=10, ge=0, le=65535)
     implementation: Literal["auto", "kernel", "userspace"] = "auto"
+    manage_daemon: bool = True
 
     @model_validator(mode="after")
     def _psk_is_a_secret(self) -> Self:

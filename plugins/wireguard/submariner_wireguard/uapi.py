@@ -13,6 +13,7 @@ from submariner_wireguard.secret import Secret
 
 GET = "get=1\n\n"
 END = b"\n\n"
+EMPTY = f"set=1\nprivate_key={'0' * 64}\nlisten_port=0\nreplace_peers=true\n\n"
 
 
 def set_device(private_key: Secret | None, port: int | None) -> str:

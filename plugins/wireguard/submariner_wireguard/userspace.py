@@ -23,6 +23,7 @@ PROGRAM = "wireguard-go"
 SOCKETS = Path("/var/run/wireguard")
 """Where ``wireguard-go`` puts its sockets; it has no option for that."""
 START_TIMEOUT = 10.0
+POLL = 0.1
 
 log = structlog.get_logger("submariner.wireguard")
 
@@ -31,15 +32,22 @@ class Userspace(Implementation):
     """Starts daemons and speaks with them through their sockets.
 
     A daemon has a session of its own and init for a parent: it outlives this process, whose
-    successor finds it by its socket.
+    successor finds it by its socket. With ``managed`` false somebody else starts daemons and
+    keeps them: they are waited for, and only emptied when their device is no longer wanted.
     """
 
     name = "userspace"
     kind = "tun"
 
     def __init__(
-        self, kernel: Kernel, sockets: Path = SOCKETS, program: Sequence[str] = (PROGRAM,)
+        self,
+        kernel: Kernel,
+        sockets: Path = SOCKETS,
+        program: Sequence[str] = (PROGRAM,),
+        *,
+        managed: bool = True,
     ) -> None:
+        self._managed = managed
         self._kernel = kernel
         self._sockets = sockets
         self._program = tuple(program)
@@ -48,6 +56,9 @@ class Userspace(Implementation):
 
     async def create(self, device: str) -> None:
         """Start a daemon, which makes the device. Raises :class:`CableError` with its words."""
+        if not self._managed:
+            await self._wait(device)
+            return
         code, said = await self._start(device)
         if code:
             raise CableError(_why(device, said))
@@ -83,9 +94,13 @@ class Userspace(Implementation):
             await self._set(device, f"remove peer {public_key} of", uapi.remove_peer(public_key))
 
     async def delete(self, device: str) -> None:
-        """Remove the device, which ends its daemon."""
+        """Remove the device, which ends its daemon; empty it where the daemon is another's."""
         conversation = await self._conversation(device)
         if conversation is None:
+            return
+        if not self._managed:
+            await self._kernel.links.set(device, up=False)  # else it takes another port at once
+            _succeed(device, "empty", await conversation.ask(uapi.EMPTY))
             return
         self._conversations.pop(device, None)
         await self._kernel.links.delete(device)
@@ -117,6 +132,18 @@ class Userspace(Implementation):
         if begun is not None:
             self._conversations[device] = begun
         return begun
+
+    async def _wait(self, device: str) -> None:
+        """Until somebody else's daemon is there."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                while await self._conversation(device) is None:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise CableError(
+                f"device {device}: no {PROGRAM} is at {self._sockets / device}.sock: start it "
+                f"({PROGRAM} --foreground {device}), or set options.wireguard.manage_daemon: true"
+            ) from None
 
     def _ended(self, conversation: Conversation) -> None:
         """Tell of an end that nobody asked for."""

@@ -79,7 +79,9 @@ class Gateway:
     def _driver(self):
         options = {"psk": SecretStr(PSK), **self.options}
         kernel = Kernel()
-        every = (InKernel(kernel), Userspace(kernel, self.sockets, (*PROGRAM, str(self.sockets))))
+        program = (*PROGRAM, str(self.sockets))
+        managed = self.options.get("manage_daemon", True)
+        every = (InKernel(kernel), Userspace(kernel, self.sockets, program, managed=managed))
         self._kernel = kernel
         return WireGuardDriver(WireGuardOptions(**options), self.state_dir, every)
 
@@ -154,6 +156,10 @@ class Gateway:
         """The devices of ours with their indices, which change with each new device."""
         lines = self.run("ip -o link").splitlines()
         return sorted(line.partition(": <")[0] for line in lines if ": submariner" in line)
+
+    def start_daemon(self, device="submariner"):
+        """Start one that is not the driver's."""
+        self.run((*PROGRAM, str(self.sockets), device))
 
     def daemons(self):
         """Process ids of this node's daemons."""

@@ -121,6 +121,43 @@ async def test_daemons_have_a_session_of_their_own(userspace) -> None:
     assert os.getpgid(pid) != os.getpgid(0)
 
 
+async def test_a_daemon_of_somebody_else_is_waited_for_used_and_left_empty(userspace) -> None:
+    gateways = [
+        userspace.gateway(cluster, address, manage_daemon=False)
+        for cluster, address in (("east", "172.31.0.1"), ("west", "172.31.0.2"))
+    ]
+    east, west = gateways
+    for gateway in gateways:
+        opening = asyncio.create_task(gateway.open())
+        await asyncio.sleep(0)
+        gateway.start_daemon()
+        await opening
+    await userspace.join(east, west)
+    east.ping(west.pods[0])
+    (pid,) = east.daemons()
+    os.kill(pid, signal.SIGKILL)
+    await east.deserted()
+    east.start_daemon()
+    await east.open()
+    await east.connect(west.endpoint)
+    east.ping(west.pods[0], 2)
+    await east.cleanup()
+    assert len(east.daemons()) == 1
+    (device,) = east.wg("show", "submariner", "dump").splitlines()  # no peer follows it
+    assert device.startswith("(none)\t(none)\t")
+    assert ":4500" not in east.run("ss -Huln")
+    assert "state DOWN" in east.run("ip link show submariner")
+
+
+async def test_a_daemon_of_somebody_else_that_is_not_there_is_named(
+    userspace, monkeypatch
+) -> None:
+    monkeypatch.setattr("submariner_wireguard.userspace.START_TIMEOUT", 0.2)
+    east = userspace.gateway("east", "172.31.0.1", manage_daemon=False)
+    with pytest.raises(CableError, match=r"wireguard-go --foreground submariner.*manage_daemon"):
+        await east.open()
+
+
 async def test_a_missing_program_is_named_with_its_package(userspace) -> None:
     east = userspace.gateway("east", "172.31.0.1")
     _, program = east.driver._devices._every
