@@ -24,8 +24,13 @@ def used(cluster: Cluster) -> set[tuple[str, str, bool]]:
     }
 
 
-async def test_a_cluster_behind_nat_is_found_at_its_public_addresses() -> None:
-    async with Lab(LabSpec(nodes=2, driver="wireguard", nat=("west",))) as lab:
+@pytest.mark.parametrize(
+    "implementation", ["userspace", pytest.param("kernel", marks=pytest.mark.kernel)]
+)
+async def test_a_cluster_behind_nat_is_found_at_its_public_addresses(implementation: str) -> None:
+    options = {"wireguard": {"implementation": implementation}}
+    spec = LabSpec(nodes=2, driver="wireguard", options=options, nat=("west",))
+    async with Lab(spec) as lab:
         await lab.until(lab.settled, START, "every gateway is ready and connected")
         east, west = lab.clusters
         assert used(east) == {

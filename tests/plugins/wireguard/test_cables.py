@@ -151,6 +151,35 @@ async def test_an_address_that_was_roamed_to_is_kept_over_a_restart(underlay) ->
     assert "172.31.0.2:4777" in east.wg("show", "submariner", "endpoints")
 
 
+NAT = """\
+table ip nat {
+    chain in {
+        type filter hook input priority 0
+        ct state new udp dport 4500 drop
+    }
+    chain out {
+        type nat hook postrouting priority 100
+    }
+}
+"""
+
+
+async def test_a_peer_behind_nat_is_followed_to_where_it_is_heard(underlay) -> None:
+    """Nobody forwards to it; then its NAT forgets the way and takes another port."""
+    east = underlay.gateway("east", "172.31.0.1")
+    west = underlay.gateway("west", "172.31.0.2")
+    west.run(["nft", NAT])
+    for port in (5501, 5502):
+        mapped = f"udp sport 4500 snat to 172.31.0.2:{port}"
+        west.run(["nft", f"flush chain ip nat out; add rule ip nat out {mapped}"])
+        west.run("conntrack -F")
+        await underlay.join(east, west)
+        west.ping(east.pods[0], 2)
+        assert f"172.31.0.2:{port}" in east.wg("show", "submariner", "endpoints")
+        east.ping(west.pods[0], 2)
+        await east.restart()
+
+
 async def test_another_address_of_the_remote_is_taken_over_at_once(underlay) -> None:
     east, west = await underlay.pair()
     west.run("ip addr add 172.31.0.9/16 dev underlay")
