@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from submariner_lab import namespaces, state, topology
 from submariner_lab.blueprint import ClusterSite, Member
 from submariner_lab.cluster import Cluster
 from submariner_lab.errors import LabError, LabTimeout
+from submariner_lab.etcd_store import EtcdStore
 from submariner_lab.faults import Faults
 from submariner_lab.flow import FIRST_PORT, Flow
 from submariner_lab.kube.store import KubeStore
@@ -35,6 +36,7 @@ from submariner_lab.tcp import Stream
 from submariner_lab.view import View
 
 POLL = 0.05
+KINDS: Mapping[str, type[Store]] = {"local": LocalStore, "k8s": KubeStore, "etcd": EtcdStore}
 STORES_START = 120.0
 """Seconds; an API server takes some 3 on an idle machine."""
 
@@ -118,8 +120,7 @@ class Lab:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
     def _store(self, site: Member) -> Store:
-        kind = KubeStore if self.spec.store == "k8s" else LocalStore
-        return kind(self.blueprint, site, self.folder)
+        return KINDS[self.spec.store](self.blueprint, site, self.folder)
 
     def _cluster(self, site: ClusterSite) -> Cluster:
         store = self._store(site.store)

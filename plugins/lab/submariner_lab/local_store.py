@@ -40,7 +40,7 @@ class LocalStore(Store):
         for path in self.folder.glob(f"{self.database.name}*"):
             path.unlink()
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, object]:
         """See :meth:`Store.options`."""
         return {
             "url": f"http://{self.site.address}:{STORE_PORT}",
@@ -51,7 +51,7 @@ class LocalStore(Store):
         """It serves in no time, and whoever comes first tries again."""
         return True
 
-    def direct_options(self) -> dict[str, str]:
+    def direct_options(self) -> dict[str, object]:
         """See :meth:`Store.direct_options`: the file, which answers while the server does not."""
         return {"path": str(self.database)}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NAMES = ("east", "west", "north", "south")
-STORES = ("local", "k8s")
+STORES = ("local", "k8s", "etcd")
 """What the stores of a lab can be."""
 
 
@@ -17,8 +17,8 @@ class LabSpec:
     ``gateways`` is how many of each cluster's ``nodes`` (its first ones) are gateway candidates.
     ``driver`` is the cable driver, or several in order, separated by commas; ``options`` are
     plugin options by name. ``settings`` are further top-level settings of every node
-    (``lease``, ``failover``, …). ``store`` is what the stores are: ``local``, or ``k8s``, a real
-    API server with its etcd for each cluster and for the broker.
+    (``lease``, ``failover``, …). ``store`` is what the stores are: ``local``, ``etcd``, or
+    ``k8s``, a real API server with its etcd for each cluster and for the broker.
     With ``daemons`` false, the topology and the stores stand alone. The clusters named in ``nat``
     stand behind a router each that translates; ``unforwarded`` are gateway ports that these do
     not forward. Faults of the underlay reach such a cluster's router, not its single nodes.
@@ -44,7 +44,7 @@ class LabSpec:
 
     def __post_init__(self) -> None:
         if self.store not in STORES:
-            raise ValueError(f"stores are {' or '.join(STORES)}, not {self.store!r}")
+            raise ValueError(f"stores are one of {', '.join(STORES)}, not {self.store!r}")
         if not 1 <= self.clusters <= 60:
             raise ValueError(f"a lab has 1 to 60 clusters, not {self.clusters}")
         if not 1 <= self.nodes <= 200:

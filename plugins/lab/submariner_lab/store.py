@@ -60,13 +60,13 @@ class Store(abc.ABC):
         """Remove every record from the disk, while it does not run."""
 
     @abc.abstractmethod
-    def options(self) -> Mapping[str, str]:
+    def options(self) -> Mapping[str, object]:
         """Options of both plugins, for whoever is on the underlay."""
 
     @abc.abstractmethod
     async def ready(self) -> bool:
         """Whether it serves."""
 
-    def direct_options(self) -> Mapping[str, str]:
+    def direct_options(self) -> Mapping[str, object]:
         """Options for whoever is in its own namespace: no part of the underlay is in between."""
         return self.options()

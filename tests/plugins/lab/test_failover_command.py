@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -38,7 +39,7 @@ def test_a_driver_that_is_not_installed_is_named_with_those_that_are(
     result = CliRunner().invoke(command, ["--driver", "vxlan,carrier-pigeon"])
     assert result.exit_code == 2
     assert "no cable driver 'carrier-pigeon'" in result.output
-    assert "installed: direct, vxlan" in result.output
+    assert re.search(r"installed: direct, .*vxlan", result.output)
 
 
 def test_a_png_is_refused_with_the_name_that_would_do(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from submariner_lab.spec import STORES, LabSpec
     default="local",
     show_default=True,
     type=click.Choice(STORES),
-    help="What the stores are: small servers, or real Kubernetes API servers (make kube-assets).",
+    help="What the stores are: small servers, etcds, or API servers (make kube-assets).",
 )
 @click.option("--keep", is_flag=True, help="Leave the lab up, and say how to enter it.")
 @click.option("--down", is_flag=True, help="Remove kept labs, and do nothing else.")

@@ -40,7 +40,7 @@ WIDTH = 160
     default="local",
     show_default=True,
     type=click.Choice(STORES),
-    help="What the stores are: small servers, or real Kubernetes API servers (make kube-assets).",
+    help="What the stores are: small servers, etcds, or API servers (make kube-assets).",
 )
 @click.option(
     "--scenario",

@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 
 from submariner_lab.errors import LabError
+from submariner_lab.etcd import Etcd
 from submariner_lab.kube import assets
 from submariner_lab.kube.admin import Admin
-from submariner_lab.kube.server import ApiServer, Etcd
+from submariner_lab.kube.server import ApiServer
 
 POLL = 0.2
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Run the program."""
     folder, name, address, port, etcd_folder, client, peer, namespace = sys.argv[1:]
     found = assets.find(os.environ)
-    etcd = Etcd(found, Path(etcd_folder), "127.0.0.1", int(client), int(peer))
+    etcd = Etcd(found.etcd, Path(etcd_folder), "127.0.0.1", int(client), int(peer))
     server = ApiServer(found, Path(folder), name, etcd.url, address, int(port))
     sys.exit(serve(server, etcd, namespace))
 

@@ -1,4 +1,4 @@
-"""How etcd and an API server are started: their files and command lines."""
+"""How an API server is started: its files and command line."""
 
 from __future__ import annotations
 
@@ -10,38 +10,6 @@ from pathlib import Path
 from submariner_lab.kube.assets import Assets
 
 ADMIN = "admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Etcd:
-    """One etcd, for any number of API servers. Nothing in ``folder`` survives a power cut."""
-
-    assets: Assets
-    folder: Path
-    address: str
-    port: int
-    peer_port: int
-
-    @property
-    def url(self) -> str:
-        """Where API servers find it."""
-        return f"http://{self.address}:{self.port}"
-
-    def command(self) -> tuple[str, ...]:
-        """What to start."""
-        peer = f"http://{self.address}:{self.peer_port}"
-        return (
-            str(self.assets.etcd),
-            "--name", "lab",
-            "--data-dir", str(self.folder / "data"),
-            "--listen-client-urls", self.url,
-            "--advertise-client-urls", self.url,
-            "--listen-peer-urls", peer,
-            "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"lab={peer}",
-            "--unsafe-no-fsync",
-            "--log-level", "warn",
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

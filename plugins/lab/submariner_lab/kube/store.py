@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from submariner_lab import namespaces
 from submariner_lab.errors import LabError
+from submariner_lab.etcd import Etcd
 from submariner_lab.kube import assets
 from submariner_lab.kube.admin import Admin, options
-from submariner_lab.kube.server import ApiServer, Etcd
+from submariner_lab.kube.server import ApiServer
 from submariner_lab.store import Store
 
 PORT = 6443
@@ -40,7 +41,7 @@ class KubeStore(Store):
     @property
     def etcd(self) -> Etcd:
         """How its etcd is started."""
-        return Etcd(assets.find(), self.folder / "etcd", "127.0.0.1", *ETCD_PORTS)
+        return Etcd(assets.find().etcd, self.folder / "etcd", "127.0.0.1", *ETCD_PORTS)
 
     def command(self) -> Sequence[str]:
         """See :meth:`Store.command`: both in one process group, which faults strike as one."""
@@ -59,9 +60,9 @@ class KubeStore(Store):
         """See :meth:`Store.lose`."""
         shutil.rmtree(self.etcd.folder, ignore_errors=True)
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, object]:
         """See :meth:`Store.options`."""
-        return options(self.apiserver, NAMESPACE)
+        return dict(options(self.apiserver, NAMESPACE))
 
     async def ready(self) -> bool:
         """Whether it serves our kinds, and the namespace is there."""
