@@ -175,6 +175,19 @@ def test_a_dry_run_asks_nobody_shows_no_secret_and_is_what_the_server_would_take
     fresh_plane.admin.call("POST", f"{path}?fieldValidation=Strict&dryRun=All", gateway)
 
 
+def test_a_component_is_added_to_what_a_cluster_gets(
+    fresh_plane: Any, submariner: Submariner, broker_info: Path
+) -> None:
+    more = ("--component", "wireguard-userspace", "--image", "registry.example/us:1")
+    told = submariner(fresh_plane, "join", broker_info, *EAST, *more, "--dry-run", "-o", "yaml")
+    daemons = [one for one in YAML(typ="safe").load_all(told) if one["kind"] == "DaemonSet"]
+    pods = {one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in daemons}
+    assert "submariner-wireguard" in pods
+    assert {pod["containers"][0]["image"] for pod in pods.values()} == {"registry.example/us:1"}
+    volumes = {volume["name"] for volume in pods["submariner-gateway"]["volumes"]}
+    assert {"psk", "wireguard"} <= volumes
+
+
 def test_what_cannot_be_joined_is_named(
     fresh_plane: Any, submariner: Submariner, broker_info: Path, tmp_path: Path
 ) -> None:

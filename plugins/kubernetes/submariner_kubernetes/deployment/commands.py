@@ -44,6 +44,17 @@ class _Network(click.ParamType[IPv4Network]):
             self.fail(str(error), param, ctx)
 
 
+class _Component(click.ParamType[str]):
+    name = "name"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        from submariner_kubernetes.deployment.objects import components
+
+        if value not in components():
+            self.fail(f"there are {', '.join(components())}", param, ctx)
+        return str(value)
+
+
 class _Settings(click.ParamType[Mapping[str, Any]]):
     name = "file"
 
@@ -137,6 +148,10 @@ async def deploy_broker(
 @click.option(
     "--image", default="submariner:latest", show_default=True, help="The daemons' image."
 )
+@click.option(
+    "--component", "components", multiple=True, type=_Component(),
+    help="A part of deploy/components that no cable brings by itself.",
+)  # fmt: skip
 @click.option("--settings", "extra", type=_Settings(), help="More settings; they win.")
 @click.option("--wait", default=20.0, show_default=True, help="Seconds for the account's token.")
 async def join(

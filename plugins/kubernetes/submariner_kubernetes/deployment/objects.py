@@ -27,7 +27,8 @@ _MOUNTED = "/run/secrets/submariner.io"
 class Joining:
     """A cluster that joins: its id and ranges, its cables in order, its daemons' image.
 
-    ``extra`` is settings that win over those made here, key by key.
+    ``components`` are wanted beside those of the cables; ``extra`` is settings that win over
+    those made here, key by key.
     """
 
     cluster_id: str
@@ -35,7 +36,13 @@ class Joining:
     service_cidr: tuple[IPv4Network, ...]
     cables: tuple[str, ...]
     image: str
+    components: tuple[str, ...]
     extra: Mapping[str, Any]
+
+
+def components() -> tuple[str, ...]:
+    """The names of what can be added to the daemons."""
+    return tuple(sorted(folder.name for folder in (MANIFESTS / "components").iterdir()))
 
 
 def of_a_broker() -> list[Object]:
@@ -61,9 +68,9 @@ def account_secret(cluster_id: str) -> str:
 def of_a_cluster(joining: Joining, broker: BrokerInfo) -> list[Object]:
     """Definitions, accounts, settings and daemons; with the PSK, not with the broker's token."""
     objects = [o for folder in ("crds", "rbac", "daemons") for o in kustomized(MANIFESTS / folder)]
-    for cable in joining.cables:
-        if (component := MANIFESTS / "components" / cable).is_dir():
-            kustomized(component, objects)
+    known = components()
+    for name in (*(cable for cable in joining.cables if cable in known), *joining.components):
+        kustomized(MANIFESTS / "components" / name, objects)
     for one in objects:
         if one["kind"] == "ConfigMap" and one["metadata"]["name"] == SETTINGS:
             one["data"] = {"node.yaml": _yaml(settings(joining, broker))}
