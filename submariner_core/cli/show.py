@@ -1,4 +1,4 @@
-"""``submariner show``: what the datastore holds, as tables."""
+"""``submariner show``: what the datastore holds, as tables; of the broker, what is refused."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from submariner_core.api.errors import StoreError
 from submariner_core.cli import tables
 from submariner_core.cli.output import Column, output_option, render
 from submariner_core.cli.settings_option import config_option
 from submariner_core.cli.stores import read_store
 from submariner_core.reconcile.stores import StoreView
+
+if TYPE_CHECKING:
+    from submariner_core.api.transport import Transport
+    from submariner_core.loading import Loaded
 
 Build = Callable[[StoreView, str], Iterable[tables.Row]]
 
@@ -70,11 +76,6 @@ _TABLES: dict[str, tuple[str, Build, tuple[Column, ...]]] = {
         lambda view, _: tables.route_agent_rows(view),
         _columns("node", "address", "cluster", "gateway", "status", "rtt_avg", "message"),
     ),
-    "malformed": (
-        "Stored records that are refused, and why.",
-        lambda view, _: tables.malformed_rows(view),
-        _columns("record", "reason"),
-    ),
 }
 
 
@@ -92,16 +93,45 @@ def _command(name: str, help_text: str, build: Build, columns: tuple[Column, ...
         render(build(view, cluster_id), columns, output)
 
 
+@show.command(short_help="Stored records that are refused, and why.")
+@config_option
+@output_option
+def malformed(config: Path | None, output: str) -> None:
+    """Records of the datastore and of the broker that are refused, and why."""
+    views = asyncio.run(_read_both(config))
+    rows = [row for store, view in views.items() for row in tables.malformed_rows(view, store)]
+    render(rows, _columns("store", "record", "reason"), output)
+
+
 async def _read(config: Path | None) -> tuple[StoreView, str]:
+    loaded = _load(config)
+    return await _read_and_close(loaded.datastore()), loaded.settings.cluster_id
+
+
+async def _read_both(config: Path | None) -> dict[str, StoreView]:
+    """A broker that does not answer is said to be away; the datastore is shown nonetheless."""
+    loaded = _load(config)
+    views = {"datastore": await _read_and_close(loaded.datastore())}
+    if (broker := loaded.broker()) is not None:
+        try:
+            views["broker"] = await _read_and_close(broker)
+        except StoreError as error:
+            click.echo(f"the broker is not shown: {error}", err=True)
+    return views
+
+
+def _load(config: Path | None) -> Loaded:
     from submariner_core.api.info import Role
     from submariner_core.loading import load_from
 
-    loaded = load_from(config, os.environ, roles=(Role.BROKER,))
-    transport = loaded.datastore()
+    return load_from(config, os.environ, roles=(Role.BROKER,))
+
+
+async def _read_and_close(store: Transport) -> StoreView:
     try:
-        return await read_store(transport), loaded.settings.cluster_id
+        return await read_store(store)
     finally:
-        await transport.close()
+        await store.close()
 
 
 for _name, (_help, _build, _shown) in _TABLES.items():

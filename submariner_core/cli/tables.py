@@ -162,7 +162,7 @@ def route_agent_rows(view: StoreView) -> Iterable[Row]:
             }
 
 
-def malformed_rows(view: StoreView) -> Iterable[Row]:
-    """A row per record that was refused."""
+def malformed_rows(view: StoreView, store: str) -> Iterable[Row]:
+    """A row per record of a store that was refused."""
     for ref, reason in sorted(view.malformed.items()):
-        yield {"record": str(ref), "reason": reason}
+        yield {"store": store, "record": str(ref), "reason": reason}

@@ -199,8 +199,26 @@ def test_malformed_records_are_named(show, stores: Stores) -> None:
     stores.put("datastore", replace(good, body={"spec": {"cluster_id": "west"}}))
     (row,) = show("malformed")
     assert row["record"] == str(good.ref)
+    assert row["store"] == "datastore"
     assert "cable_name" in row["reason"]
     assert len(show("clusters")) == 2
+
+
+def test_what_is_refused_at_the_broker_is_named_too_and_a_broker_that_is_away_is_said(
+    stores: Stores, run: Run
+) -> None:
+    good = encode(stored_endpoint(WEST, origin="west"))
+    stores.put("broker", replace(good, body={"spec": {"cluster_id": "west"}}))
+    asked = ("show", "malformed", "--config", stores.path, "-o", "json")
+    (row,) = json.loads(run(*asked).stdout)
+    assert (row["store"], row["record"]) == ("broker", str(good.ref))
+    broker = stores.path.parent / "broker.db"
+    broker.unlink()
+    broker.mkdir()
+    result = run(*asked)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == []
+    assert "the broker is not shown" in result.stderr
 
 
 def test_a_table_for_people_and_yaml_for_programs(stores: Stores, run: Run) -> None:
