@@ -1,6 +1,6 @@
 # Thin names for commands that stand on their own.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint kernel kube-assets clean
+.PHONY: help setup demo test lint bench kernel kube-assets clean
 
 help: ## these names
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ test: setup ## linters and all tests; FULL=1 skips nothing
 
 lint: setup ## ruff, mypy, import-linter, deptry, file lengths
 	@.ci/lint
+
+bench: setup ## WireGuard cables against a tunnel made by hand, and what 512 peers cost
+	@.venv/bin/python benchmarks/data_path.py
+	@unshare --net --mount .venv/bin/python benchmarks/peers.py
 
 kernel: ## a kernel with WireGuard and ESP to test under, 7 minutes once: .ci/kernel/run COMMAND
 	@.ci/setup --full
