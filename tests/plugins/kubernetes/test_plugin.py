@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -64,3 +67,19 @@ def test_the_daemons_of_the_manifests_name_settings_that_load() -> None:
     settings = Path(__file__).parents[3] / "deploy" / "daemons" / "node.yaml"
     loaded = load_from(settings, {"NODE_NAME": "east-1"})
     assert loaded.settings.node_name == "east-1"
+
+
+def test_the_wheel_holds_every_manifest_that_the_commands_apply(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=root / "plugins" / "kubernetes",
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    manifests = {path.relative_to(root / "deploy") for path in (root / "deploy").rglob("*.yaml")}
+    assert len(manifests) > 15
+    assert {f"submariner_kubernetes/manifests/{path}" for path in manifests} <= names
