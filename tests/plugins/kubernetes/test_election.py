@@ -35,6 +35,18 @@ class Upstream:
         self._seen: dict[str, Any] = {}
         self._since = 0.0
 
+    def create(self, duration: int = 2) -> None:
+        """Make the Lease, as its first holder."""
+        spec = {
+            "holderIdentity": UPSTREAM,
+            "leaseDurationSeconds": duration,
+            "acquireTime": "2026-05-04T03:02:00.000000Z",
+            "renewTime": "2026-05-04T03:02:00.000000Z",
+            "leaseTransitions": 0,
+        }
+        body = {"metadata": {"name": NAME}, "spec": spec}
+        self._admin.call("POST", self._path.removesuffix(f"/{NAME}"), body)
+
     def lease(self) -> dict[str, Any]:
         found: dict[str, Any] = self._admin.call("GET", self._path)
         return found
@@ -140,3 +152,26 @@ async def test_ours_and_upstreams_gateways_take_the_lease_from_each_other_in_tur
     spec = upstream.lease()["spec"]
     assert spec["holderIdentity"] == "east-1_0badcafe_2"
     assert spec["leaseTransitions"] == 3
+
+
+async def test_an_upstream_gateway_that_was_first_is_waited_for_while_it_renews(
+    control_plane: Any, place: KubernetesOptions, lease_in: Open
+) -> None:
+    """Ours comes second: it takes nothing from who renews, and leads when that falls silent."""
+    upstream = Upstream(control_plane.admin, str(place.namespace))
+    upstream.create()
+    timings = Timings(duration=1.5, renew_deadline=1.0, retry_period=0.3)
+    elector = Elector(lease_in(place), "east-1_0badcafe_1", timings, lambda _: None)
+    elector.set_ready(True)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(elector.run())
+        began = loop.time()
+        while loop.time() < began + 4.0:  # twice what it writes as its duration
+            assert await asyncio.to_thread(upstream.tries, loop.time(), 2)
+            await asyncio.sleep(0.2)
+        assert not elector.leadership.active
+        await until(lambda: elector.leadership.active)
+        running.cancel()
+    assert not await asyncio.to_thread(upstream.tries, loop.time(), 2)
+    assert upstream.lease()["spec"]["holderIdentity"] == "east-1_0badcafe_1"
