@@ -18,6 +18,8 @@ from submariner_lab.tcp import Stream
 
 BASELINE = 500
 """Datagrams each way before the fault."""
+LED = 15.0
+"""Seconds that a cluster without a leader has to get one before the fault."""
 RECOVERY = 20.0
 """Seconds that traffic has to flow again after a scenario is through."""
 TAIL, QUICK_TAIL = 3.0, 1.0
@@ -40,6 +42,8 @@ async def measure(lab: Lab, scenario: Scenario, *, quick: bool = False) -> Figur
         for stream in (pod, service):
             if not await stream.flowing():
                 raise LabError(f"no echo before the fault: {await stream.stop()}")
+        # what came before may have cost somebody the lease only now
+        await lab.until(lambda: all(c.active for c in lab.clusters), LED, "every cluster is led")
         stage = Stage(lab, flow, quick=quick)
         await scenario.act(stage)
         recovered = await _recovered(flow, pod, service)
