@@ -182,6 +182,8 @@ async def test_a_peer_behind_nat_is_followed_to_where_it_is_heard(underlay) -> N
 
 async def test_another_address_of_the_remote_is_taken_over_at_once(underlay) -> None:
     east, west = await underlay.pair()
+    await east.connected(west.endpoint)  # a handshake on its way would lead back
+    west.ping(east.pods[0])
     west.run("ip addr add 172.31.0.9/16 dev underlay")
     moved = dataclasses.replace(west.endpoint, public_ip=None)
     await east.connect(moved, address=west.endpoint.private_ip + 7)
