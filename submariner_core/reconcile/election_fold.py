@@ -81,7 +81,11 @@ def _watched(state: Campaign, event: Watched) -> Step:
 
 
 def _read(state: Campaign, event: ReadDone) -> Step:
-    state = _answered(state, event.at)
+    if state.blind and event.record is not None and event.record.holder:
+        # Its holder could not renew either: it has the first turn, once its last request is over.
+        first = state.timings.timeout(state.stretch) + state.timings.retry_period
+        state = replace(state, free_at=max(state.free_at, event.at + first))
+    state = _answered(replace(state, blind=False), event.at)
     if state.lost and not _changed(state.record, event.record):
         # The store refuses a swap and shows no reason: do not spin on it.
         state = replace(state, not_before=event.at + state.timings.retry_period)
@@ -155,6 +159,8 @@ def _failed(state: Campaign, event: StoreFailed) -> Campaign:
     assert state.pending is not None
     not_before = state.pending.since + state.timings.retry_period
     state = replace(state, pending=None, not_before=not_before)
+    if not state.holding:
+        state = replace(state, unsure=True, blind=True)
     if not event.slow:
         return state
     return replace(state, stretch=min(state.stretch + 1, state.timings.widest), calm=0)

@@ -30,8 +30,9 @@ class Campaign:
     ``order``: the ready gateways of the last list.
 
     ``record`` is the lease as last known; ``unsure`` says that it must be read before anything
-    else is done; ``free_at`` is when it has no holder any more, unless it changes;
-    ``last_holder`` is who held it last; ``floor`` is the highest epoch ever seen anywhere.
+    else is done, ``blind`` that the store did not answer; ``free_at`` is when it has no holder any
+    more, unless it changes; ``last_holder`` is who held it last; ``floor`` is the highest epoch
+    ever seen anywhere.
 
     ``active`` and ``epoch``: the role. It ends when another is seen to have the lease; the right
     to write ends by itself at ``write_until``. ``renew_at``: when the lease is next renewed.
@@ -51,6 +52,7 @@ class Campaign:
 
     record: LeaseRecord | None = None
     unsure: bool = True
+    blind: bool = False
     free_at: float = NEVER
     last_holder: str = ""
     floor: int = 0

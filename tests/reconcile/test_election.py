@@ -9,6 +9,7 @@ from submariner_core.api.lease import LeaseRecord
 from submariner_core.reconcile.election_actions import (
     BecameActive,
     BecamePassive,
+    Read,
     WakeAt,
 )
 from submariner_core.reconcile.election_events import (
@@ -16,6 +17,7 @@ from submariner_core.reconcile.election_events import (
     OrderChanged,
     ReadDone,
     ReadyChanged,
+    StoreFailed,
     SwapLost,
     Tick,
     Watched,
@@ -93,6 +95,41 @@ def test_a_successor_in_our_record_that_we_did_not_name_is_taken_back_at_once() 
     told.tell(SwapLost(BOOT + 0.6), 0.6)
     told.tell(ReadDone(held(ME, epoch=1, successor=THIRD, version="x"), BOOT + 0.7), 0.7)
     assert told.swap() == LeaseRecord(ME, 1, 3.0, successor="")
+
+
+# ---- a store that was away from all alike
+
+
+def test_the_holder_has_the_first_turn_when_the_store_is_back() -> None:
+    """It could not renew either: to take its lease would move the lead for nothing."""
+    told = Told()
+    told.read(held())
+    told.tell(Tick(), 3.0)
+    for at in (3.0, 3.5, 4.0):
+        assert told.tell(StoreFailed(slow=False), at) == (WakeAt(BOOT + at + 0.5),)
+        assert told.tell(Tick(), at + 0.5) == (Read(0.5),)
+    assert told.tell(ReadDone(held(), BOOT + 4.6), 4.6) == (WakeAt(BOOT + 5.6),)
+    told.tell(Tick(), 5.6)
+    assert told.swap() == LeaseRecord(ME, 8, 3.0)
+
+
+def test_a_slow_store_gives_the_holder_as_long_as_its_request_may_still_take() -> None:
+    told = Told()
+    told.read(held())
+    told.tell(Tick(), 3.0)
+    told.tell(StoreFailed(slow=True), 3.5)
+    assert told.actions == (Read(1.0),)
+    assert told.tell(ReadDone(held(), BOOT + 3.6), 3.6) == (WakeAt(BOOT + 5.1),)
+
+
+@pytest.mark.parametrize("found", [held(""), held(successor=ME)])
+def test_nobody_is_waited_for_who_gave_the_lease_away(found: LeaseRecord) -> None:
+    told = Told()
+    told.read(found)
+    told.tell(StoreFailed(slow=False), 0.0)
+    assert told.tell(Tick(), 0.5) == (Read(0.5),)
+    told.tell(ReadDone(found, BOOT + 0.5), 0.5)
+    assert told.swap().epoch == 8
 
 
 # ---- whose turn it is on expiry
