@@ -27,6 +27,9 @@ _LOSS = 1 / 32
 _SMOOTHING, _DEVIATION = 0.125, 0.25
 """Gains of the smoothed round-trip time and its variation (RFC 6298)."""
 
+_WAITED = 4
+"""A reply so many times as quick as usual: those before it had waited, as for a handshake."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -110,7 +113,7 @@ def lost(health: Health, misses: int, *, receiving: bool = False) -> Health:
 def replied(health: Health, rtt: int) -> Health:
     """After a reply that took ``rtt`` nanoseconds."""
     seconds = rtt / 1e9
-    if health.ever:
+    if health.ever and seconds * _WAITED > health.srtt:
         rttvar = health.rttvar + _DEVIATION * (abs(seconds - health.srtt) - health.rttvar)
         srtt = health.srtt + _SMOOTHING * (seconds - health.srtt)
     else:

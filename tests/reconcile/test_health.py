@@ -222,3 +222,10 @@ def test_a_clean_path_that_turns_lossy_is_hardly_ever_called_down(
         return health.status is CONNECTED
 
     assert sum(not survives() for _ in range(400)) <= 400 * left
+
+
+def test_probes_that_waited_for_a_handshake_do_not_make_the_path_look_slow() -> None:
+    health = Health()
+    for rtt in (3.0, 2.9, 2.8, 1.5, 0.8, 0.3, 0.1, 0.001, 0.001):
+        health = replied(health, round(rtt * 1e9))
+    assert patience(health, 0.1) == 0.1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
@@ -19,6 +21,10 @@ from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState, device_na
 from submariner_wireguard.implementation import Implementation
 from submariner_wireguard.inkernel import ABSENT
 from submariner_wireguard.secret import Secret
+
+_LINGERING = 2.0
+"""Seconds in which the device of a daemon that died is gone: the kernel takes its time."""
+_POLL = 0.02
 
 log = structlog.get_logger("submariner.wireguard")
 
@@ -75,10 +81,10 @@ class Devices:
         """
         name, port = device_name(slot), wanted.port + slot
         implementation = self.implementation
-        link = await self._kernel.links.get(name)
-        held = await implementation.read(name) if link is not None else None
-        if link is not None and (held is None or link.kind != implementation.kind):
+        link, found = await self._look(name, (implementation,))
+        if link is not None and found is None:
             raise _taken(link)
+        held = found[1] if found is not None else None
         if held is None or held.port != port:
             _refuse_taken(port)
         if held is None:
@@ -135,13 +141,31 @@ class Devices:
 
         Raises :class:`CableError` for a device of this name that is something else.
         """
-        link = await self._kernel.links.get(DEVICE)
+        link, found = await self._look(DEVICE, self._every)
         if link is None:
             return None
-        for one in self._every:
-            if link.kind == one.kind and await one.read(DEVICE) is not None:
-                return one
-        raise _taken(link)
+        if found is None:
+            raise _taken(link)
+        return found[0]
+
+    async def _look(
+        self, name: str, every: Sequence[Implementation]
+    ) -> tuple[Link | None, tuple[Implementation, DeviceState] | None]:
+        """A device, and which implementation has it with what.
+
+        A daemon that dies closes its socket first: for a moment its device seems to be another
+        program's. So such a device is given the time to vanish.
+        """
+        deadline = time.monotonic() + _LINGERING
+        while (link := await self._kernel.links.get(name)) is not None:
+            candidates = [one for one in every if one.kind == link.kind]
+            for one in candidates:
+                if (held := await one.read(name)) is not None:
+                    return link, (one, held)
+            if not candidates or time.monotonic() > deadline:
+                return link, None
+            await asyncio.sleep(_POLL)
+        return None, None
 
     async def _choice(self) -> Implementation:
         found = await self.find()

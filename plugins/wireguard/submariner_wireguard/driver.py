@@ -66,6 +66,7 @@ class WireGuardDriver(CableDriver):
         self._terms: Terms | None = None
         self._loaded: dict[str, Peer] | None = None
         self._made: dict[str, float] = {}
+        self._fallen: dict[str, float] = {}
         self.figures = Figures()
         """What metrics show: a value, swapped whole."""
 
@@ -154,8 +155,12 @@ class WireGuardDriver(CableDriver):
                 async with asyncio.timeout(_SOON if self._due() else _INTERVAL):
                     device = await implementation.lost()
             except TimeoutError:
-                continue
-            await self._revive(device)
+                pass
+            else:
+                log.warning("daemon-died", device=device)
+                self._fallen.setdefault(device, _now())
+            if self._fallen:
+                await self._revive()
 
     async def describe(self) -> str:
         """Which implementation is in use, or is to be used, and how many peers it has."""
@@ -180,21 +185,24 @@ class WireGuardDriver(CableDriver):
             erase_keys(self._state_dir)
             self._loaded, self._terms = {}, None
 
-    async def _revive(self, device: str) -> None:
-        """Start a daemon again that died, with all its peers."""
-        began = _now()
-        log.warning("daemon-died", device=device)
+    async def _revive(self) -> None:
+        """Start daemons again that died, with all their peers; what fails is tried again."""
         try:
             async with self._lock:
                 if self._terms is not None:
                     await self._peering.restore(self._peers.values(), self._terms)
         except (SubmarinerError, OSError) as error:
-            log.error("daemon-not-restarted", device=device, reason=str(error))  # noqa: TRY400
+            devices = sorted(self._fallen)
+            log.error("daemon-not-restarted", devices=devices, reason=str(error))  # noqa: TRY400
             return
-        gap = _now() - began
-        self.figures = self.figures.revived(device, gap)
-        self._made |= {peer.name: began for peer in self._peers.values() if peer.device == device}
-        log.warning("daemon-restarted", device=device, gap_ms=round(gap * 1000, 1))
+        fallen, self._fallen = self._fallen, {}
+        for device, began in fallen.items():
+            gap = _now() - began
+            self.figures = self.figures.revived(device, gap)
+            self._made |= {
+                peer.name: began for peer in self._peers.values() if peer.device == device
+            }
+            log.warning("daemon-restarted", device=device, gap_ms=round(gap * 1000, 1))
 
     def _states(self, held: Mapping[str, DeviceState]) -> Iterator[CableState]:
         boot, wall = _now(), time.time()

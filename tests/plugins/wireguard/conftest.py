@@ -139,9 +139,9 @@ class Gateway:
         return state
 
     async def deserted(self):
-        """Wait until the last daemon has ended."""
+        """Wait until the last daemon has ended, and its device is gone: a moment later."""
         async with asyncio.timeout(10):
-            while self.daemons():  # noqa: ASYNC110 - it is not our child
+            while self.daemons() or "tun" in self.run("ip tuntap"):  # noqa: ASYNC110 - they are not our children
                 await asyncio.sleep(0.02)
 
     async def cleanup(self):

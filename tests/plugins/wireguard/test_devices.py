@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import socket
+import struct
 
 import pytest
 
 from submariner_core.api.errors import CableError
 
 pytestmark = pytest.mark.netns
+TUNSETIFF = 0x400454CA
+IFF_TUN = 1
+
+
+def tun(device: str) -> int:
+    """Make a TUN device of this process; it is there until the descriptor is closed."""
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TUN))
+    return descriptor
 
 
 async def test_a_device_of_another_kind_is_left_alone_and_named(underlay) -> None:
@@ -111,6 +122,39 @@ async def test_a_daemon_that_dies_is_started_again_and_the_gap_is_told(userspace
     assert 0 < east.driver.figures.gap < 5
     await east.connect(west.endpoint)
     east.ping(west.pods[0], 2)
+    assert len(east.daemons()) == 1
+
+
+async def test_a_daemon_that_cannot_be_started_again_is_tried_until_it_can(userspace) -> None:
+    east, west = await userspace.pair()
+    await east.connected(west.endpoint)
+    _, program = east.driver._devices._every
+    working, program._program = program._program, ("false",)
+    with userspace.netns.entered(east.namespace):
+        watching = east.driver.watch()
+        await anext(watching)
+        os.kill(east.daemons()[0], signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while await anext(watching):
+                pass
+        assert east.driver.figures.deaths == {}
+        program._program = working
+        async with asyncio.timeout(10):
+            while not east.driver.figures.deaths:
+                await anext(watching)
+        await watching.aclose()
+    await east.connect(west.endpoint)
+    east.ping(west.pods[0], 2)
+
+
+async def test_a_device_that_outlives_its_daemon_for_a_moment_is_not_taken_for_a_strangers(
+    userspace,
+) -> None:
+    east = userspace.gateway("east", "172.31.0.1")
+    with userspace.netns.entered(east.namespace):
+        lingering = tun("submariner")
+    asyncio.get_running_loop().call_later(0.3, os.close, lingering)
+    await east.open()
     assert len(east.daemons()) == 1
 
 
