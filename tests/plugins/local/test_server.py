@@ -179,9 +179,11 @@ async def test_a_server_whose_disk_fails_says_so_over_the_wire(
     transport = transport_to(server.options())
     async with aclosing(transport.watch(ALL)) as events:
         await anext(events)
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("-wal", "-shm"):
             server.database.with_name(server.database.name + suffix).unlink()
-        server.database.write_bytes(b"scrambled" * 1000)
+        scrambled = server.database.with_name("scrambled")
+        scrambled.write_bytes(b"scrambled" * 1000)
+        scrambled.replace(server.database)  # at once: no file is an empty store, and no failure
         with pytest.raises(StoreUnavailable, match=r"served\.db: not a usable database"):
             await anext(events)
     with pytest.raises(StoreError, match=r"served\.db: not a usable database"):
