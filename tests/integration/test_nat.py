@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 from submariner_lab import Cluster, Lab, LabSpec
+
+from submariner_core.api.naming import IPAddress
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
@@ -24,6 +27,11 @@ def used(cluster: Cluster) -> set[tuple[str, str, bool]]:
     }
 
 
+def at(cluster: Cluster, addresses: Iterable[IPAddress | None]) -> set[tuple[str, str, bool]]:
+    """What ``used`` is to be: each gateway sends to all of these, through a NAT."""
+    return {(node.site.name, str(one), True) for node in cluster.nodes for one in addresses}
+
+
 @pytest.mark.parametrize(
     "implementation", ["userspace", pytest.param("kernel", marks=pytest.mark.kernel)]
 )
@@ -33,16 +41,15 @@ async def test_a_cluster_behind_nat_is_found_at_its_public_addresses(implementat
     async with Lab(spec) as lab:
         await lab.until(lab.settled, START, "every gateway is ready and connected")
         east, west = lab.clusters
-        assert used(east) == {
-            (node.site.name, str(peer.site.public), True)
-            for node in east.nodes
-            for peer in west.nodes
+        expected = {  # west reaches east before it learns of its own NAT
+            "east": at(east, {peer.site.public for peer in west.nodes}),
+            "west": at(west, {peer.site.address for peer in east.nodes}),
         }
-        assert used(west) == {
-            (node.site.name, str(peer.site.address), True)
-            for node in west.nodes
-            for peer in east.nodes
-        }
+
+        def found() -> bool:
+            return expected == {"east": used(east), "west": used(west)}
+
+        await lab.until(found, START, "every cable knows of the NAT")
         for source, target in ((east, west), (west, east)):
             seen = await lab.ask(source.nodes[-1], target.nodes[-1])
             assert seen.peer == source.nodes[-1].site.pod_address
