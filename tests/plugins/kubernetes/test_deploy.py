@@ -116,9 +116,9 @@ def test_every_overlay_is_what_an_api_server_takes(applied: Any, overlay: str) -
 
 def test_daemons_are_updated_and_ended_so_that_they_can_hand_over() -> None:
     found = {one["metadata"]["name"]: one["spec"] for one in documents("daemons")}
-    for spec in found.values():
-        pod = spec["template"]["spec"]
-        assert pod["terminationGracePeriodSeconds"] == 30
+    for name, seconds in (("submariner-gateway", 60), ("submariner-routeagent", 30)):
+        pod = found[name]["template"]["spec"]
+        assert pod["terminationGracePeriodSeconds"] == seconds
         assert {"livenessProbe", "readinessProbe"} <= pod["containers"][0].keys()
     assert found["submariner-gateway"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1}
     assert found["submariner-gateway"]["template"]["spec"]["nodeSelector"] == {
