@@ -83,7 +83,7 @@ class WireGuardDriver(CableDriver):
         async with self._lock:
             mtu = await self._devices.underlay_mtu(private_ip) - OVERHEAD[6]
             await self._devices.choose()
-            key = ensure_key(self._state_dir)
+            key = ensure_key(self._state_dir, starting=self._terms is None)
             terms = Terms(
                 Wanted(key, self._port(local), mtu, address_of(private_ip)),
                 local.slot,

@@ -17,14 +17,16 @@ NEXT = "next.key"
 """A key that waits for the next start of the gateway."""
 
 
-def ensure_key(folder: Path) -> Secret:
+def ensure_key(folder: Path, *, starting: bool = True) -> Secret:
     """The key to use from now on: the one that waits, the one in use, or a new one.
+
+    Unless the gateway is ``starting``, one that waits goes on waiting.
 
     Raises :class:`CableError` for a file that others can read, that is another user's or no key.
     """
     waiting = folder / NEXT
     try:
-        if waiting.exists():
+        if starting and waiting.exists():
             _load(waiting)  # never give up a key in use for one that is none
             waiting.replace(folder / FILE)
             _sync(folder)
