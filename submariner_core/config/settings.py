@@ -244,6 +244,11 @@ class Settings(_Model):
                 _refuse_overlap(one, other, f" of {field}")
         return value
 
+    @property
+    def ranges(self) -> tuple[Network, ...]:
+        """All ranges of this cluster, pods' first."""
+        return (*self.cluster_cidr, *self.service_cidr, *self.global_cidr)
+
     @field_validator("public_ip")
     @classmethod
     def _entries_have_a_method(cls, value: str) -> str:

@@ -40,6 +40,20 @@ def test_a_good_file_is_shown_as_what_it_loads(config: Path, run: Run) -> None:
     assert result.stderr == f"cables listen on UDP 4500, 4501\n{config}: cluster east, ok\n"
 
 
+def test_ranges_of_ipv6_are_named_as_not_end_to_end_and_are_no_mistake(
+    config: Path, run: Run
+) -> None:
+    ranges = (
+        "cluster_cidr: [10.1.0.0/16, 'fd01::/48']\nservice_cidr: ['fd02::/112', 100.1.0.0/16]\n"
+    )
+    config.write_text(CONFIG + ranges)
+    result = run("check", config)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0] == (
+        "IPv6 is not end to end in this release: not advertised: fd01::/48, fd02::/112"
+    )
+
+
 def test_nothing_is_opened(config: Path, run: Run, tmp_path: Path) -> None:
     config.write_text(CONFIG + f"state_dir: {tmp_path / 'state'}\n")
     assert run("check", config).exit_code == 0

@@ -55,8 +55,7 @@ async def ranges(subject: Subject) -> Sequence[Finding]:
     """The own ranges must not hold what the cables themselves are reached by."""
     check = "cluster ranges"
     assert subject.loaded is not None
-    settings = subject.loaded.settings
-    own = (*settings.cluster_cidr, *settings.service_cidr, *settings.global_cidr)
+    own = subject.loaded.settings.ranges
     try:
         address = await place.private_address(subject)
     except ConfigError:
@@ -68,7 +67,8 @@ async def ranges(subject: Subject) -> Sequence[Finding]:
     six = [str(cidr) for cidr in own if cidr.version == 6]
     if six:
         remedy = "nothing to do for IPv4"
-        return [warning(check, f"not advertised, IPv6: {', '.join(six)}", remedy)]
+        detail = f"IPv6 is not end to end in this release: not advertised: {', '.join(six)}"
+        return [warning(check, detail, remedy)]
     return [ok(check, ", ".join(map(str, own)) or "none are set")]
 
 

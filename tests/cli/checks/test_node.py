@@ -56,6 +56,14 @@ async def test_a_range_that_holds_the_underlay_is_an_error(kernel: Kernel) -> No
     assert found.verdict is OK
 
 
+async def test_ranges_of_ipv6_are_named_as_not_end_to_end(kernel: Kernel) -> None:
+    subject = configured(kernel, cluster_cidr=["10.1.0.0/16", "fd01::/48"])
+    (found,) = await addresses.ranges(subject)
+    assert found.verdict is WARNING
+    assert found.detail.startswith("IPv6 is not end to end in this release: ")
+    assert found.detail.endswith(" fd01::/48")
+
+
 async def test_a_device_that_promises_more_than_fits_is_an_error(
     kernel: Kernel, shell: Shell
 ) -> None:
