@@ -14,7 +14,10 @@ PROTOCOL = 4
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network device as observed. ``kind`` is the kernel's (``vxlan``, ``bridge``, …) or ""."""
+    """A network device as observed. ``kind`` is the kernel's (``vxlan``, ``bridge``, …) or "".
+
+    ``vxlan`` and ``if_id`` are of devices of kind ``vxlan`` and ``xfrm``.
+    """
 
     name: str
     index: int
@@ -24,6 +27,7 @@ class Link:
     mac: str
     alias: str = ""
     vxlan: VxlanSettings | None = None
+    if_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,19 @@ class Vxlan:
     settings: VxlanSettings
     mtu: int
     mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Xfrm:
+    """An XFRM interface as it should be, bound to no device. ``mtu`` is changed in place.
+
+    What is routed to it is encrypted by the IPsec policies of ``if_id`` (from 1), which cannot be
+    changed and which no other XFRM interface of the namespace can have.
+    """
+
+    name: str
+    if_id: int
+    mtu: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from submariner_core.api.network import (
     Rule,
     Vxlan,
     VxlanSettings,
+    Xfrm,
 )
 from submariner_core.kernel.errors import KernelError, LinkMismatch
 from submariner_core.kernel.kernel import Kernel
@@ -38,4 +39,5 @@ __all__ = [
     "Rule",
     "Vxlan",
     "VxlanSettings",
+    "Xfrm",
 ]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno as codes
 import os
-from typing import TYPE_CHECKING
 
 from submariner_core.api.errors import SubmarinerError
-
-if TYPE_CHECKING:
-    from submariner_core.api.network import Link, Vxlan
+from submariner_core.api.network import Link, Vxlan, VxlanSettings, Xfrm
 
 _REMEDIES = {
     codes.EPERM: "the process needs CAP_NET_ADMIN",
@@ -52,13 +49,20 @@ class LinkMismatch(KernelError):
     Move its traffic elsewhere, delete it, and ensure it again.
     """
 
-    def __init__(self, found: Link, wanted: Vxlan) -> None:
+    def __init__(self, found: Link, wanted: Vxlan | Xfrm) -> None:
         self.found = found
         self.wanted = wanted
-        held = f"{found.vxlan}" if found.vxlan else f"kind {found.kind or 'unknown'!r}"
-        super().__init__(
-            f"device {found.name}",
-            "adopt",
-            codes.EEXIST,
-            f"it has {held}, wanted {wanted.settings}; delete it once its traffic has moved",
-        )
+        held = f"it has {_fixed(found)}, wanted {_fixed(wanted)}"
+        remedy = "delete it once its traffic has moved"
+        super().__init__(f"device {found.name}", "adopt", codes.EEXIST, f"{held}; {remedy}")
+
+
+def _fixed(link: Link | Vxlan | Xfrm) -> str:
+    """The settings of a device that cannot be changed."""
+    match link:
+        case Vxlan(settings=settings) | Link(vxlan=VxlanSettings() as settings):
+            return str(settings)
+        case Xfrm(if_id=int(if_id)) | Link(if_id=int(if_id)):
+            return f"if_id {if_id}"
+        case _:
+            return f"kind {link.kind or 'unknown'!r}"

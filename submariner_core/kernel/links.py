@@ -1,4 +1,4 @@
-"""Network devices: found, made as VXLAN, set up, resized, removed."""
+"""Network devices: found, made as VXLAN or XFRM, set up, resized, removed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from socket import AF_UNSPEC
 
 from submariner_core.api.naming import IPAddress
-from submariner_core.api.network import Link, Vxlan, VxlanSettings
+from submariner_core.api.network import Link, Vxlan, VxlanSettings, Xfrm
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError, LinkMismatch
 from submariner_core.kernel.message import Message, Mode, Noun, Verb
@@ -46,10 +46,27 @@ class Links:
             await self._create(wanted)
             found = await self.get(wanted.name)
         if found is None or found.vxlan != wanted.settings:
-            absent = Link(wanted.name, 0, "", up=False, mtu=0, mac="")
-            raise LinkMismatch(found or absent, wanted)
+            raise LinkMismatch(found or _absent(wanted.name), wanted)
         mac = None if found.mac == wanted.mac.lower() else wanted.mac
         return await self._put_right(found, True, wanted.mtu, mac) or created
+
+    async def ensure_xfrm(self, wanted: Xfrm) -> bool:
+        """Make the device so and set it up, or adopt an equal one untouched.
+
+        MTU and "down" are put right in place. True if anything changed. Raises
+        :class:`LinkMismatch` if a device of this name has another kind or ``if_id``,
+        :class:`KernelError` EEXIST if another has this ``if_id``, EOPNOTSUPP without the kind.
+        """
+        found = await self.get(wanted.name)
+        created = found is None
+        if found is None:
+            data = [("IFLA_XFRM_IF_ID", wanted.if_id)]
+            info = [("IFLA_INFO_DATA", {"attrs": data})]
+            await self._add(wanted.name, "xfrm", info, [("IFLA_MTU", wanted.mtu)])
+            found = await self.get(wanted.name)
+        if found is None or found.if_id != wanted.if_id:
+            raise LinkMismatch(found or _absent(wanted.name), wanted)
+        return await self._put_right(found, True, wanted.mtu, None) or created
 
     async def create(self, name: str, kind: str) -> None:
         """Make a device of a kind that needs no settings, such as ``wireguard``; it is down.
@@ -132,6 +149,10 @@ class Links:
         return True
 
 
+def _absent(name: str) -> Link:
+    return Link(name, 0, "", up=False, mtu=0, mac="")
+
+
 def _link(message: Message) -> Link:
     return Link(
         name=message.get("IFLA_IFNAME"),
@@ -142,6 +163,7 @@ def _link(message: Message) -> Link:
         mac=message.get("IFLA_ADDRESS") or "",
         alias=message.get("IFLA_IFALIAS") or "",
         vxlan=_vxlan(message),
+        if_id=_if_id(message),
     )
 
 
@@ -157,3 +179,10 @@ def _vxlan(message: Message) -> VxlanSettings | None:
         local=local,
         learning=bool(data.get("IFLA_VXLAN_LEARNING")),
     )
+
+
+def _if_id(message: Message) -> int | None:
+    if message.get("IFLA_LINKINFO", "IFLA_INFO_KIND") != "xfrm":
+        return None
+    if_id: int = Message(message.get("IFLA_LINKINFO", "IFLA_INFO_DATA")).get("IFLA_XFRM_IF_ID")
+    return if_id

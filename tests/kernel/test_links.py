@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from submariner_core.kernel import KernelError, Link, LinkMismatch, Vxlan, VxlanSettings
+from submariner_core.kernel import KernelError, Link, LinkMismatch, Vxlan, VxlanSettings, Xfrm
 
 pytestmark = pytest.mark.netns
 
@@ -16,6 +16,7 @@ OVERLAY = Vxlan(
     mtu=1400,
     mac="02:f0:0a:00:00:01",
 )
+CABLES = Xfrm(name="xfrm-test", if_id=7, mtu=1400)
 
 
 async def test_a_vxlan_device_is_made_with_all_its_settings_and_is_up(kernel):
@@ -90,6 +91,77 @@ async def test_two_devices_of_one_vni_and_port_are_refused_in_the_kernels_words(
 
     assert caught.value.errno == errno.EEXIST
     assert await kernel.links.get("vx-other") is None
+
+
+@pytest.mark.kernel
+async def test_an_xfrm_interface_is_made_with_its_if_id_and_is_up(kernel, shell):
+    assert await kernel.links.ensure_xfrm(CABLES)
+
+    found = await kernel.links.get("xfrm-test")
+    assert (found.kind, found.if_id, found.mtu, found.up) == ("xfrm", 7, 1400, True)
+    assert "xfrm if_id 0x7" in shell("ip -details link show dev xfrm-test")
+
+
+@pytest.mark.kernel
+async def test_an_equal_xfrm_interface_is_adopted_without_a_write(kernel, shell, writes):
+    shell("ip link add xfrm-test mtu 1400 type xfrm if_id 7; ip link set xfrm-test up")
+    index = (await kernel.links.get("xfrm-test")).index
+
+    assert not await kernel.links.ensure_xfrm(CABLES)
+    assert writes == []
+    assert (await kernel.links.get("xfrm-test")).index == index
+
+
+@pytest.mark.kernel
+async def test_mtu_and_down_of_an_xfrm_interface_are_put_right_in_place(kernel, shell):
+    await kernel.links.ensure_xfrm(CABLES)
+    index = (await kernel.links.get("xfrm-test")).index
+    shell("ip link set xfrm-test down mtu 1300")
+
+    assert await kernel.links.ensure_xfrm(CABLES)
+
+    found = await kernel.links.get("xfrm-test")
+    assert (found.index, found.up, found.mtu) == (index, True, 1400)
+
+
+@pytest.mark.kernel
+async def test_another_if_id_is_a_mismatch_and_stays(kernel):
+    await kernel.links.ensure_xfrm(CABLES)
+
+    with pytest.raises(LinkMismatch, match="it has if_id 7, wanted if_id 8; delete it once"):
+        await kernel.links.ensure_xfrm(dataclasses.replace(CABLES, if_id=8, mtu=1300))
+
+    found = await kernel.links.get("xfrm-test")
+    assert (found.if_id, found.mtu) == (7, 1400)
+
+
+@pytest.mark.kernel
+async def test_two_xfrm_interfaces_of_one_if_id_are_refused(kernel):
+    await kernel.links.ensure_xfrm(CABLES)
+
+    with pytest.raises(KernelError, match="create xfrm device xfrm-other") as caught:
+        await kernel.links.ensure_xfrm(dataclasses.replace(CABLES, name="xfrm-other"))
+
+    assert caught.value.errno == errno.EEXIST
+    assert await kernel.links.get("xfrm-other") is None
+
+
+async def test_an_xfrm_interface_in_place_of_another_kind_is_a_mismatch(kernel, lan):
+    with pytest.raises(LinkMismatch, match="it has kind 'bridge', wanted if_id 7"):
+        await kernel.links.ensure_xfrm(dataclasses.replace(CABLES, name=lan))
+
+
+async def test_a_kernel_without_xfrm_interfaces_says_that_it_lacks_them(kernel):
+    refusal = None
+    try:
+        await kernel.links.ensure_xfrm(CABLES)
+    except KernelError as error:
+        refusal = error
+
+    there = await kernel.links.get("xfrm-test")
+    assert (there is None) == (refusal is not None)
+    assert refusal is None or refusal.errno == errno.EOPNOTSUPP
+    assert refusal is None or "this kernel lacks the feature" in str(refusal)
 
 
 async def test_links_are_listed_with_their_kinds(kernel, lan):
