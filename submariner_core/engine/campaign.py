@@ -126,9 +126,10 @@ class Elector:
         """
         self._feed(EpochSeen(stored))
 
-    async def hand_over(self, successor: str) -> bool:
+    async def hand_over(self, successor: str, why: str = "") -> bool:
         """Name a successor (identity or host name) and wait until it has taken the lease.
 
+        ``why`` becomes part of the cause that is told.
         ``False``: we do not lead, or it did not come in time (5 s) and is no longer named; name
         the next one, keep going, or withdraw. Writing is suspended meanwhile. Needs :meth:`run`.
         """
@@ -136,7 +137,7 @@ class Elector:
         if ended is None:
             ended = asyncio.get_running_loop().create_future()
             self._hand_overs[successor] = ended
-            self._feed(HandOver(successor))
+            self._feed(HandOver(successor, why))
         return await asyncio.shield(ended)
 
     async def withdraw(self) -> bool:
@@ -191,12 +192,13 @@ class Elector:
     def _act(self, action: Action) -> None:
         match action:
             case Swap() | Read():
+                self._tell_taking(action)
                 self._requests.put_nowait(action)
             case WakeAt():
                 self._wake_at = action.at
                 self._rearmed.set()
             case BecameActive():
-                self._tell(Leadership(True, action.epoch, action.cause))
+                self._tell(Leadership(True, action.epoch, action.cause, action.evidence))
             case BecamePassive():
                 self._tell(Leadership(False, action.epoch, action.cause))
             case HandOverEnded():
@@ -207,6 +209,12 @@ class Elector:
                 if self._withdrawal is not None and not self._withdrawal.done():
                     self._withdrawal.set_result(action.released)
 
+    def _tell_taking(self, request: Request) -> None:
+        """Say why the lease is being taken; not that it is renewed."""
+        pending = self._state.pending
+        if isinstance(request, Swap) and request.new.holder and not self._state.holding:
+            log.info("taking-the-lease", cause=pending.cause if pending is not None else "")
+
     def _tell(self, leadership: Leadership) -> None:
         self._leadership = leadership
         log.info(
@@ -214,6 +222,7 @@ class Elector:
             active=leadership.active,
             epoch=leadership.epoch,
             cause=leadership.cause,
+            evidence=leadership.evidence,
         )
         try:
             self._on_change(leadership)

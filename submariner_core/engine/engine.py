@@ -84,7 +84,6 @@ class Engine:
         self._drivers = loaded.cable_drivers()
         self._datastore = loaded.datastore()
         self._broker = loaded.broker()
-        self._diary = Diary(loaded.hooks)
         self._standbys = Standbys(loaded.slotted())
         self._conflicts: tuple[str, ...] = ()
         self._read_once = asyncio.Event()
@@ -94,6 +93,7 @@ class Engine:
             lambda cable: self.post(ProbeChanged(cable)),
             misses=settings.health_check.misses,
         )
+        self._diary = Diary(loaded.hooks, self._prober.seen, boot_clock)
         timings = Timings(
             settings.lease.duration, settings.lease.renew_deadline, settings.lease.retry_period
         )
@@ -302,6 +302,7 @@ class Engine:
             epoch=state.leadership.epoch,
             syncs=self._publisher.writes,
             transitions=dict(self._diary.causes),
+            moves=dict(self._diary.moves),
             stale_writes=sum(writer.refused for writer in self._writers.values()),
             void_rounds=self._prober.void_rounds,
             kernel_writes=self.router.written,

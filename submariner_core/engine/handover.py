@@ -59,7 +59,7 @@ class HandOver:
         self._flows = flows
         self._publisher = publisher
         self._clock = clock
-        self._give_to: asyncio.Queue[str] = asyncio.Queue()
+        self._give_to: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._own: frozenset[str] = frozenset()
         self._looked = asyncio.Event()
         self._better: str | None = None
@@ -87,18 +87,19 @@ class HandOver:
             return due
         log.warning("a-standby-should-lead", standby=name, reason=found[1])
         self._not_before, self._rest = now + self._rest, min(self._rest * 2, REST[1])
-        self._give_to.put_nowait(name)
+        self._give_to.put_nowait((name, found[1]))
         return None
 
     async def run(self) -> None:
         """Hand over to whom :meth:`consider` found, until cancelled."""
         while True:
-            await self.give(await self._give_to.get())
+            await self.give(*await self._give_to.get())
 
-    async def give(self, to: str | None = None) -> str | None:
+    async def give(self, to: str | None = None, why: str = "") -> str | None:
         """Give the lead to ``to`` or the best standby; its host name, ``None`` if nobody took it.
 
-        Each candidate has a few seconds; a gateway that does not lead gives nothing.
+        Each candidate has a few seconds; a gateway that does not lead gives nothing. ``why`` is
+        told with the change of leadership.
         """
         for candidate in successors(self._decider.state, self._clock(), to):
             if not self._elector.leadership.active:
@@ -106,11 +107,11 @@ class HandOver:
             endpoint = candidate.status.local_endpoint
             starts_cold = cold(self._decider.state, candidate)
             self._decider.favour(endpoint.cable_name)
-            log.info("handing-over", to=endpoint.hostname)
+            log.info("handing-over", to=endpoint.hostname, why=why)
             if starts_cold:
                 await self._warm_up(endpoint)
             await self._flows.offer(endpoint.cable_name)
-            if await self._elector.hand_over(endpoint.hostname):
+            if await self._elector.hand_over(endpoint.hostname, why):
                 self._decider.favour(None)
                 # again: what was opened meanwhile, before senders learn where to send
                 await self._flows.offer(endpoint.cable_name)
@@ -145,7 +146,7 @@ class HandOver:
             ready = ", ".join(candidates) or "none"
             who = f"gateway {to!r} is not" if to else "no gateway is"
             raise ControlError(f"{who} ready to take over; ready: {ready}")
-        taken = await self.give(to)
+        taken = await self.give(to, "the operator's command")
         if taken is None:
             raise ControlError(f"{to or 'no candidate'} did not take the lease: this one goes on")
         return {"taken": taken, "epoch": self._elector.leadership.epoch}
@@ -155,7 +156,7 @@ class HandOver:
         self._decider.drain()
         await self._publisher.publish()
         active = self._elector.leadership.active
-        successor = await self.give() if active else None
+        successor = await self.give(why="this one leaves") if active else None
         if active and successor is None:
             log.warning("no-successor", consequence="the lease is released, the data path stays")
             await self._elector.withdraw()

@@ -27,15 +27,17 @@ _CONNECTION_LABELS = (
 
 
 _NAMES = (
-    (re.compile(r"^(the lease of|reclaimed from|(named|handed).* (by|to)) \S+"), r"\1 ?"),
-    (re.compile(r"^\S+ took the lease"), "? took the lease"),
+    (re.compile(r"^(the lease of|reclaimed from|named as .* by|handed over to) [^\s:]+"), r"\1 ?"),
+    (re.compile(r"^\S+ (took the lease|does not answer)"), r"? \1"),
+    (re.compile(r": \S+ reaches .* and this gateway does not"), ": ? reaches more"),
+    (re.compile(r"(nodes send through|the lead is pinned to) \S+"), r"\1 ?"),
     (re.compile(r"\b\d+\b"), "?"),
 )
-"""What differs from one change of leadership to the next, in the words of the election."""
+"""What differs from one change to the next, in the words of those who decide it."""
 
 
 def cause_label(cause: str) -> str:
-    """The cause of a change of leadership without names and numbers: one of a few."""
+    """The cause of a change of leadership or path without names and numbers: one of a few."""
     for pattern, general in _NAMES:
         cause = pattern.sub(general, cause)
     return cause
@@ -46,7 +48,8 @@ class Figures:
     """What a scrape shows: a value, swapped whole by the engine's one task.
 
     ``since`` maps a cable's name to the Unix time at which it was made; ``transitions`` counts
-    changes of leadership by cause; ``observer_failures`` exceptions of plugins by plugin and hook.
+    changes of leadership, ``moves`` those of a path, by cause; ``observer_failures`` exceptions of
+    plugins by plugin and hook.
     """
 
     local: Endpoint | None = None
@@ -57,6 +60,7 @@ class Figures:
     epoch: int = 0
     syncs: int = 0
     transitions: Mapping[str, int] = field(default_factory=dict)
+    moves: Mapping[str, int] = field(default_factory=dict)
     stale_writes: int = 0
     void_rounds: int = 0
     kernel_writes: int = 0
@@ -102,6 +106,12 @@ def _process(figures: Figures) -> Iterator[Metric]:
     for cause, count in sorted(figures.transitions.items()):
         causes.add_metric([cause], count)
     yield causes
+    moves = CounterMetricFamily(
+        "submariner_gateway_moves", "Changes of what carries to a cluster", labels=["cause"]
+    )
+    for cause, count in sorted(figures.moves.items()):
+        moves.add_metric([cause], count)
+    yield moves
     failures = CounterMetricFamily(
         "submariner_plugin_hook_failures",
         "Exceptions and wrong answers of plugins' hooks",

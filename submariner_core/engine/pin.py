@@ -56,7 +56,7 @@ class Pin:
         log.info("pinned", node=node or "nobody")
         leads = node == mine
         if node not in ("", mine) and successors(self._decider.state, self._clock(), node):
-            leads = await self._hand_over.give(node) == node
+            leads = await self._hand_over.give(node, f"the lead is pinned to {node}") == node
         return {"pinned": node, "leads": leads, "epoch": self._elector.leadership.epoch}
 
     def _others(self) -> tuple[str, ...]:

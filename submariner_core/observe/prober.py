@@ -18,7 +18,9 @@ from ipaddress import IPv4Address
 
 import structlog
 
+from submariner_core.api.model import ConnectionStatus
 from submariner_core.observe.icmp import EchoReply, EchoRequest, EchoSocket
+from submariner_core.reconcile.evidence import Seen
 from submariner_core.reconcile.health import DOUBT, Health, doubtful, lost, patience, replied
 
 LATE = 0.05
@@ -68,6 +70,8 @@ class _Probed:
     next_send: float = 0.0
     first_missed: float = 0.0
     """When the first of the probes missed in a row was sent."""
+    answered: float | None = None
+    """When the last reply was received."""
 
 
 class Prober:
@@ -123,6 +127,11 @@ class Prober:
         """What is known of a target, ``None`` if it is not probed."""
         known = self._probed.get(name)
         return known.health if known is not None else None
+
+    def seen(self, name: str) -> Seen | None:
+        """What the probes of a target have shown lately, ``None`` if it is not probed."""
+        one = self._probed.get(name)
+        return None if one is None else Seen(one.health.misses, one.first_missed, one.answered)
 
     @property
     def detection(self) -> float | None:
@@ -232,13 +241,32 @@ class Prober:
             return
         # One that comes late was counted as missed, and still proves that the path carries.
         one.waiting.pop(reply.sequence, None)
+        one.answered = reply.received
         rtt = min(max(0.0, reply.received - reply.sent), age)
         self._settle(name, one, replied(one.health, int(rtt * 1e9)))
 
     def _settle(self, name: str, one: _Probed, health: Health) -> None:
         before, one.health = one.health, health
         if before.status != health.status:
+            self._tell(name, one, before)
             self._changed(name)
+
+    def _tell(self, name: str, one: _Probed, before: Health) -> None:
+        address, now = str(one.target.address), self._clock()
+        if one.health.status is ConnectionStatus.ERROR:
+            answered = None if one.answered is None else round((now - one.answered) * 1000)
+            log.warning(
+                "path-down",
+                path=name,
+                address=address,
+                misses=one.health.misses,
+                in_ms=round((now - one.first_missed) * 1000),
+                answered_ms_ago=answered,
+            )
+        else:
+            away = round((now - one.first_missed) * 1000) if before.misses else None
+            rtt = round(one.health.statistics.last / 1e6, 3)
+            log.info("path-up", path=name, address=address, rtt_ms=rtt, away_ms=away)
 
     def _forget(self, name: str) -> None:
         known = self._probed.pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from submariner_core.api.lease import LeaseRecord
 
@@ -32,10 +32,14 @@ class WakeAt:
 
 @dataclass(frozen=True, slots=True)
 class BecameActive:
-    """This gateway leads with this epoch; told again when a leader's epoch is raised."""
+    """This gateway leads with this epoch; told again when a leader's epoch is raised.
+
+    ``evidence`` are facts for people.
+    """
 
     epoch: int
     cause: str
+    evidence: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,10 @@ class EpochSeen:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Name this gateway (identity or host name) as successor, if we hold the lease."""
+    """Name this gateway (identity or host name) as successor, if we hold the lease; and why."""
 
     successor: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

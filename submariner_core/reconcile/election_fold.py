@@ -11,6 +11,7 @@ from submariner_core.reconcile.election_actions import (
     BecameActive,
     BecamePassive,
     HandOverEnded,
+    Swap,
     Withdrawn,
 )
 from submariner_core.reconcile.election_events import (
@@ -28,7 +29,7 @@ from submariner_core.reconcile.election_events import (
     Withdraw,
 )
 from submariner_core.reconcile.election_identity import names
-from submariner_core.reconcile.election_state import LONG_AGO, NEVER, Campaign, Step
+from submariner_core.reconcile.election_state import LONG_AGO, NEVER, Campaign, Pending, Step
 
 
 def fold(state: Campaign, event: Event, now: float) -> Step:
@@ -52,7 +53,7 @@ def fold(state: Campaign, event: Event, now: float) -> Step:
         case EpochSeen():
             folded = _epoch_seen(state, event.epoch), ()
         case HandOver():
-            folded = _name(state, event.successor, now)
+            folded = _name(state, event, now)
         case Withdraw():
             state, told = _step_down(state, "withdrawn")
             folded = replace(state, leaving=True), told
@@ -113,7 +114,8 @@ def _adopt(state: Campaign, record: LeaseRecord | None, at: float) -> Step:
     if not record.holder:
         return _step_down(state, "the lease was released by somebody else")
     if names(state.successor, record.holder):
-        return _step_down(state, f"handed over to {record.holder}", taken=True)
+        reason = f": {state.why}" if state.why else ""
+        return _step_down(state, f"handed over to {record.holder}{reason}", taken=True)
     return _step_down(state, f"{record.holder} took the lease")
 
 
@@ -126,6 +128,7 @@ def _changed(before: LeaseRecord | None, after: LeaseRecord | None) -> bool:
 def _won(state: Campaign, event: SwapWon, now: float) -> Step:
     assert state.pending is not None
     pending, record = state.pending, event.record
+    evidence = _silence(state, pending)
     state = _answered(state, event.at)
     if state.record is not None and state.record.epoch > record.epoch:
         return state, ()  # the watch was faster: another has taken the lease since
@@ -140,7 +143,16 @@ def _won(state: Campaign, event: SwapWon, now: float) -> Step:
     if now >= write_until or (state.active and state.epoch == record.epoch):
         return state, ()
     state = replace(state, active=True, epoch=record.epoch)
-    return state, (BecameActive(record.epoch, pending.cause),)
+    return state, (BecameActive(record.epoch, pending.cause, evidence),)
+
+
+def _silence(state: Campaign, pending: Pending) -> str:
+    """For how long the lease that was taken had not been renewed, if it had expired."""
+    taken = pending.request.expected if isinstance(pending.request, Swap) else None
+    if taken is None or taken.holder in ("", state.identity) or pending.since < state.free_at:
+        return ""
+    duration = state.timings.recorded(taken.duration)
+    return f"no renewal for {pending.since - state.free_at + duration:.1f} s"
 
 
 def _answered(state: Campaign, at: float) -> Campaign:
@@ -176,11 +188,13 @@ def _epoch_seen(state: Campaign, epoch: int) -> Campaign:
     return state
 
 
-def _name(state: Campaign, successor: str, now: float) -> Step:
+def _name(state: Campaign, event: HandOver, now: float) -> Step:
+    successor = event.successor
     if not state.active or not successor or names(successor, state.identity):
         return state, (HandOverEnded(successor, taken=False),)
     before = state.successor
-    state = replace(state, successor=successor, successor_until=now + state.timings.hand_over)
+    until = now + state.timings.hand_over
+    state = replace(state, successor=successor, successor_until=until, why=event.why)
     return state, (HandOverEnded(before, taken=False),) if before else ()
 
 
@@ -191,7 +205,7 @@ def _step_down(state: Campaign, cause: str, *, taken: bool = False) -> Step:
     if state.successor:
         told = (*told, HandOverEnded(state.successor, taken))
     return replace(
-        state, active=False, write_until=LONG_AGO, successor="", successor_until=NEVER
+        state, active=False, write_until=LONG_AGO, successor="", successor_until=NEVER, why=""
     ), told
 
 
@@ -200,4 +214,4 @@ def end_hand_over(state: Campaign, now: float) -> Step:
     if not state.successor or now < state.successor_until:
         return state, ()
     ended = HandOverEnded(state.successor, taken=False)
-    return replace(state, successor="", successor_until=NEVER), (ended,)
+    return replace(state, successor="", successor_until=NEVER, why=""), (ended,)

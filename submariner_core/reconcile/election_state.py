@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.reconcile.election_actions import Action, Request
@@ -40,7 +40,7 @@ class Campaign:
     ``lost``: the last swap lost its race. ``not_before``: no request earlier than this.
     ``stretch`` and ``calm``: how slow the store is, and for how many answers it was faster.
 
-    ``successor``: whom the lease is being handed to, until ``successor_until``.
+    ``successor``: whom the lease is being handed to, until ``successor_until``; ``why``, if told.
     ``leaving``, ``left``: withdrawing, withdrawn.
     """
 
@@ -70,6 +70,7 @@ class Campaign:
 
     successor: str = ""
     successor_until: float = NEVER
+    why: str = ""
     leaving: bool = False
     left: bool = False
 
@@ -85,11 +86,15 @@ Step = tuple[Campaign, tuple[Action, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Leadership:
-    """Whether this gateway leads its cluster, since which epoch, and why."""
+    """Whether this gateway leads its cluster, since which epoch, and why.
+
+    ``evidence`` are facts for people.
+    """
 
     active: bool = False
     epoch: int = 0
     cause: str = "starting"
+    evidence: str = field(default="", compare=False)
 
 
 def may_write(state: Campaign, now: float) -> bool:

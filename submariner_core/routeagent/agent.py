@@ -29,6 +29,7 @@ from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
 from submariner_core.observe.http import HealthServer, Readiness
 from submariner_core.observe.prober import Prober, Target
+from submariner_core.reconcile.evidence import Seen, evidence
 from submariner_core.reconcile.health import Health
 from submariner_core.reconcile.node import NodeDecision, overlay_probes
 from submariner_core.reconcile.node_status import lasting, route_agent_object
@@ -203,20 +204,32 @@ class RouteAgent:
 
     def _moved(self, before: NodePlan, after: NodePlan) -> None:
         own = self._decider.decision.chosen.get(self._settings.cluster_id)
+        left, taken = (plan.carries.hostname if plan.carries else "" for plan in (before, after))
         transition = Transition(
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             subject=f"node {after.node.hostname}",
-            before=before.carries.hostname if before.carries else "",
-            after=after.carries.hostname if after.carries else "",
+            before=left,
+            after=taken,
             epoch=(own.epoch or 0) if own is not None else 0,
             cause=self._cause or "the cluster's endpoint changed",
+            evidence=evidence(self._seen(left), self._seen(taken), boot_clock()),
         )
-        log.info("path-moved", before=transition.before, after=transition.after)
+        log.info(
+            "path-moved",
+            before=left,
+            after=taken,
+            cause=transition.cause,
+            evidence=transition.evidence,
+        )
         self._moves += 1
         self._transitions = (*self._transitions, transition)[-KEPT_TRANSITIONS:]
         self._hooks.path_moved(transition)
 
     # ---- what others read
+
+    def _seen(self, hostname: str) -> Seen | None:
+        """What the probes of a gateway of the own cluster have shown lately."""
+        return self._prober.seen(gateway_target(hostname)) if self._prober is not None else None
 
     def _health(self, cable: str) -> Health | None:
         return self._prober.health(cable) if self._prober is not None else None

@@ -166,6 +166,7 @@ def _gateway() -> gateway.GatewayCollector:
         },
         since={remote.cable_name: 1.0},
         transitions={"starting": 1},
+        moves={"a new leader": 1},
         observer_failures={("noisy", "submariner_path_moved"): 1},
     )
     return gateway.GatewayCollector(lambda: figures)

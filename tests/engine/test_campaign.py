@@ -32,6 +32,7 @@ async def test_a_dead_holder_is_followed_when_its_recorded_duration_is_over() ->
         await a.stop()
         await asyncio.sleep(4)
         assert b.said == [(4.0, Leadership(True, 2, f"the lease of {a.elector.identity} expired"))]
+        assert b.elector.leadership.evidence == "no renewal for 3.0 s"
 
 
 async def test_a_hand_over_takes_no_waiting_and_raises_the_epoch() -> None:
@@ -39,8 +40,9 @@ async def test_a_hand_over_takes_no_waiting_and_raises_the_epoch() -> None:
     a, b = candidate(lease, "a"), candidate(lease, "b")
     async with running(a, b):
         await asyncio.sleep(1.2)
-        assert await a.elector.hand_over("b")
-        assert a.said[-1] == (1.2, Leadership(False, 2, f"handed over to {b.elector.identity}"))
+        assert await a.elector.hand_over("b", "it is time")
+        given = f"handed over to {b.elector.identity}: it is time"
+        assert a.said[-1] == (1.2, Leadership(False, 2, given))
         await asyncio.sleep(0.01)
         assert b.said == [
             (1.2, Leadership(True, 2, f"named as successor by {a.elector.identity}"))

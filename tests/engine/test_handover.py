@@ -38,6 +38,15 @@ async def test_the_only_gateway_has_nobody_to_hand_over_to(site: EastSite) -> No
             await only.hand_over.on_command({})
 
 
+async def test_why_the_lead_was_given_up_stands_in_the_transition(site: EastSite) -> None:
+    async with pair(site) as (one, first, two, second):
+        await first.hand_over.on_command({"to": two.name})
+        await until(lambda: one.says.status.transitions[-1].after == "passive")
+        given = one.says.status.transitions[-1]
+        words = f"handed over to {second.elector.identity}: the operator's command"
+        assert (given.subject, given.cause) == ("leadership", words)
+
+
 async def test_a_gateway_without_cables_has_them_before_it_is_named(
     site: EastSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,9 +62,9 @@ async def test_a_gateway_without_cables_has_them_before_it_is_named(
         monkeypatch.setattr(three.driver, "connect", slow)
         hand_over = first.elector.hand_over
 
-        async def spy(successor: str) -> bool:
+        async def spy(successor: str, why: str) -> bool:
             named_with.append(three.connected)
-            return await hand_over(successor)
+            return await hand_over(successor, why)
 
         monkeypatch.setattr(first.elector, "hand_over", spy)
         async with three.running():

@@ -95,12 +95,15 @@ def test_a_remote_with_hostile_names_is_a_label_like_any(scraped: Scraped) -> No
 
 
 def test_a_gateway_that_is_not_open_yet_has_the_metrics_of_its_process(scraped: Scraped) -> None:
-    scraped.figures = Figures(active=True, epoch=4, stale_writes=2, transitions={"x": 3})
+    scraped.figures = Figures(
+        active=True, epoch=4, stale_writes=2, transitions={"x": 3}, moves={"y": 5}
+    )
     samples = scraped.samples()
     assert samples["submariner_gateway_active", ""] == 1
     assert samples["submariner_gateway_epoch", ""] == 4
     assert samples["submariner_gateway_refused_stale_writes_total", ""] == 2
     assert samples["submariner_gateway_transitions_total", "x"] == 3
+    assert samples["submariner_gateway_moves_total", "y"] == 5
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,21 @@ def test_a_gateway_that_is_not_open_yet_has_the_metrics_of_its_process(scraped: 
         ),
         ("named as successor by pod-x", "named as successor by ?"),
         ("handed over to b_1a2b3c4d_00ff00ff", "handed over to ?"),
+        ("handed over to b_1_2: this one leaves", "handed over to ?: this one leaves"),
+        (
+            "handed over to b_1_2: b reaches west, north and this gateway does not",
+            "handed over to ?: ? reaches more",
+        ),
+        (
+            "handed over to b_1_2: 2 of 3 nodes send through b",
+            "handed over to ?: ? of ? nodes send through ?",
+        ),
+        (
+            "handed over to b_1_2: the lead is pinned to b",
+            "handed over to ?: the lead is pinned to ?",
+        ),
+        ("submariner-cable-west-172-31-2-1 does not answer", "? does not answer"),
+        ("the leader answers for 10 s", "the leader answers for ? s"),
         ("c_1a2b3c4d_00ff00ff took the lease", "? took the lease"),
         ("epoch 17 was seen", "epoch ? was seen"),
         ("withdrawn", "withdrawn"),

@@ -8,6 +8,7 @@ import time
 from ipaddress import IPv4Address
 
 import pytest
+from structlog.testing import capture_logs
 
 from submariner_core.api.model import ConnectionStatus
 from submariner_core.observe.prober import Prober, Target
@@ -64,6 +65,33 @@ async def test_three_silent_intervals_are_an_error_and_one_reply_ends_it(
         wire.unmute()
         await until(lambda: probes.status is CONNECTED)
     assert probes.said == [CONNECTED, ERROR, CONNECTED]
+
+
+async def test_a_path_that_goes_down_and_comes_up_is_logged_once_each_with_numbers(
+    wire: Wire,
+) -> None:
+    with capture_logs() as logs:
+        probes = Probes()
+        async with running(probes.prober):
+            await until(lambda: probes.said == [CONNECTED])
+            wire.mute()
+            await until(lambda: probes.status is ERROR)
+            seen = probes.prober.seen("far")
+            wire.unmute()
+            await until(lambda: probes.status is CONNECTED)
+    assert [(one["event"], one["path"]) for one in logs] == [
+        ("path-up", "far"),
+        ("path-down", "far"),
+        ("path-up", "far"),
+    ]
+    first, down, again = logs
+    assert first["address"] == str(FAR)
+    assert first["away_ms"] is None
+    assert down["misses"] >= enough(3)
+    assert 0 < down["in_ms"] <= down["answered_ms_ago"]
+    assert again["away_ms"] >= down["in_ms"]
+    assert seen is not None
+    assert seen.misses >= down["misses"]
 
 
 async def test_a_peers_last_packet_that_comes_after_the_miss_is_no_sign_of_life(
