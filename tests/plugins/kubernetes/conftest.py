@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 from submariner_kubernetes.client import KubeClient
 from submariner_kubernetes.deployment import commands
+from submariner_kubernetes.deployment.admin import KINDS
 from submariner_kubernetes.lease import KubernetesLeaseStore
 from submariner_kubernetes.options import KubernetesOptions
 from submariner_kubernetes.transport import KubernetesTransport
@@ -22,6 +24,7 @@ from submariner_lab.errors import LabError
 
 from submariner_core.api.naming import EPOCH_ANNOTATION
 from submariner_core.api.transport import Event, Kind, Record, Ref
+from tests.plugins.kubernetes.manifests import DEPLOY, documents, read
 
 
 @pytest.fixture
@@ -158,3 +161,31 @@ def fresh_plane(control_plane: Any, tmp_path_factory: pytest.TempPathFactory) ->
         yield plane
     finally:
         plane.stop()
+
+
+@pytest.fixture(scope="session")
+def applied(control_plane: Any, broker_info: Path) -> Any:
+    """Everything of deploy/ is there, the broker by its command. Accounts of two clusters."""
+    found = [*documents("rbac"), *documents("daemons")]
+    found += documents("components/wireguard-userspace")
+    for cluster in ("east", "west"):
+        found += read(DEPLOY / "broker" / "cluster" / "account.yaml", CLUSTER=cluster)
+    for one in found:
+        path = KINDS[one["kind"]].path(one["metadata"].get("namespace", ""))
+        control_plane.admin.call("POST", f"{path}?fieldValidation=Strict", one)
+    return control_plane
+
+
+@pytest.fixture
+def as_account(applied: Any) -> Callable[[str, str], KubernetesOptions]:
+    """How a service account reaches the API server that everything is applied to."""
+
+    def options(namespace: str, account: str) -> KubernetesOptions:
+        return KubernetesOptions(
+            url=applied.apiserver.url,
+            ca_file=applied.apiserver.ca_file,
+            namespace=namespace,
+            token=SecretStr(applied.admin.token(namespace, account)),
+        )
+
+    return options

@@ -3,76 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from ruamel.yaml import YAML
 from submariner_kubernetes.deployment.admin import KINDS
 from submariner_kubernetes.deployment.kustomization import kustomized
 from submariner_kubernetes.failure import Missing
 from submariner_kubernetes.lease import KubernetesLeaseStore
 from submariner_kubernetes.options import KubernetesOptions
-from submariner_kubernetes.resource import LEASES, PODS, Resource
+from submariner_kubernetes.resource import LEASES, PODS, Resource, of_kind
 from submariner_kubernetes.transport import KubernetesTransport
 
 from submariner_core.api.errors import StoreError
 from submariner_core.api.lease import LeaseRecord
 from submariner_core.api.naming import CLUSTER_ID_LABEL
 from submariner_core.api.transport import Fence, Kind, Record, Ref, Snapshot
+from tests.plugins.kubernetes.manifests import BROKER, DEPLOY, OWN, documents
 
 pytestmark = pytest.mark.kube
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
-OWN, BROKER = "submariner-operator", "submariner-k8s-broker"
 Open = Callable[..., KubernetesTransport]
 Build = Callable[..., Record]
 Account = Callable[[str, str], KubernetesOptions]
-
-
-def documents(folder: str, **named: str) -> Iterator[dict[str, Any]]:
-    """What a kustomization applies, in its order."""
-    base = DEPLOY / folder
-    for name in YAML(typ="safe").load(base / "kustomization.yaml")["resources"]:
-        if (base / name).suffix == ".yaml":
-            yield from read(base / name)
-
-
-def read(path: Path, **named: str) -> Iterator[dict[str, Any]]:
-    text = path.read_text("utf-8")
-    for old, new in named.items():
-        text = text.replace(old, new)
-    yield from YAML(typ="safe").load_all(text)
-
-
-@pytest.fixture(scope="module")
-def applied(control_plane: Any, broker_info: Path) -> Any:
-    """Everything of deploy/ is there, the broker by its command. Accounts of two clusters."""
-    found = [*documents("rbac"), *documents("daemons")]
-    found += documents("components/wireguard-userspace")
-    for cluster in ("east", "west"):
-        found += read(DEPLOY / "broker" / "cluster" / "account.yaml", CLUSTER=cluster)
-    for one in found:
-        path = KINDS[one["kind"]].path(one["metadata"].get("namespace", ""))
-        control_plane.admin.call("POST", f"{path}?fieldValidation=Strict", one)
-    return control_plane
-
-
-@pytest.fixture
-def as_account(applied: Any) -> Account:
-    def options(namespace: str, account: str) -> KubernetesOptions:
-        return KubernetesOptions(
-            url=applied.apiserver.url,
-            ca_file=applied.apiserver.ca_file,
-            namespace=namespace,
-            token=SecretStr(applied.admin.token(namespace, account)),
-        )
-
-    return options
 
 
 async def snapshot(transport: KubernetesTransport, *kinds: Kind) -> Snapshot:
@@ -193,6 +148,99 @@ async def test_a_clusters_account_writes_its_own_objects_at_the_broker_and_reads
         await west.delete(own.ref, None)
     assert [r.ref.name for r in (await snapshot(west, Kind.CLUSTER)).records] == ["east"]
     await east.delete(own.ref, Fence("east", 1))
+
+
+def endpoint(cluster: str, cable: str, name: str = "") -> Record:
+    """An Endpoint of a cluster at the broker, by default under the name of its cable."""
+    texts = dict.fromkeys(("hostname", "private_ip", "public_ip", "backend"), "")
+    spec = {**texts, "cluster_id": cluster, "cable_name": cable, "subnets": []}
+    return Record(
+        Ref(Kind.ENDPOINT, name or f"{cluster}-{cable}"),
+        {"spec": {**spec, "nat_enabled": False}},
+        labels={CLUSTER_ID_LABEL: cluster},
+    )
+
+
+@pytest.mark.parametrize("resource", [Resource("", "v1", "secrets"), LEASES, PODS])
+async def test_a_clusters_account_sees_nothing_else_at_the_broker(
+    as_account: Account, client_to: Any, resource: Resource
+) -> None:
+    with pytest.raises(StoreError, match="403"):
+        await client_to(as_account(BROKER, "cluster-east")).list(resource)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_a_clusters_account_sees_and_writes_nothing_in_other_namespaces(
+    as_account: Account, client_to: Any, cluster: Build, kind: Kind
+) -> None:
+    client = client_to(as_account(BROKER, "cluster-east"))
+    elsewhere = of_kind(kind).within(OWN)
+    with pytest.raises(StoreError, match="403"):
+        await client.list(elsewhere)
+    with pytest.raises(StoreError, match="403"):
+        await client.create(elsewhere, {"metadata": {"name": "forged"}})
+
+
+@pytest.mark.parametrize("kind", [Kind.GATEWAY, Kind.ROUTE_AGENT])
+async def test_a_clusters_account_keeps_nothing_but_clusters_and_endpoints_at_the_broker(
+    as_account: Account, client_to: Any, kind: Kind
+) -> None:
+    client = client_to(as_account(BROKER, "cluster-east"))
+    with pytest.raises(StoreError, match="403"):
+        await client.create(of_kind(kind), {"metadata": {"name": "forged"}})
+
+
+@pytest.mark.parametrize(
+    ("account", "kind"),
+    [
+        ("submariner-routeagent", Kind.CLUSTER),
+        ("submariner-routeagent", Kind.ENDPOINT),
+        ("submariner-routeagent", Kind.GATEWAY),
+        ("submariner-gateway", Kind.ROUTE_AGENT),
+    ],
+)
+async def test_no_daemons_account_writes_what_the_other_daemon_does(
+    as_account: Account, client_to: Any, account: str, kind: Kind
+) -> None:
+    client = client_to(as_account(OWN, account))
+    await client.list(of_kind(kind))
+    for what in (
+        client.create(of_kind(kind), {"metadata": {"name": "forged"}}),
+        client.replace(of_kind(kind), "forged", {"metadata": {"name": "forged"}}),
+        client.patch(of_kind(kind), "forged", {"metadata": {"labels": {"a": "b"}}}),
+        client.delete(of_kind(kind), "forged", None),
+    ):
+        with pytest.raises(StoreError, match="403"):
+            await what
+
+
+async def test_a_clusters_account_writes_endpoints_under_the_names_of_its_own_cables_only(
+    as_account: Account, transport_to: Open, cluster: Build
+) -> None:
+    west = transport_to(as_account(BROKER, "cluster-west"))
+    own = replace(cluster("west"), labels={CLUSTER_ID_LABEL: "west"})
+    await put_when_enforced(west, own, replace(own, ref=Ref(Kind.CLUSTER, "north")))
+    mine = "submariner-cable-west-"
+    made = [endpoint("west", f"{mine}10-0-0-5"), endpoint("west", f"{mine}fd00--5")]
+    made.append(endpoint("west", f"{mine}fd00--", f"west-{mine}fd00"))
+    for one in made:
+        await west.put(one, None)
+    for forged in (
+        endpoint("west", f"{mine}10-0-0-6", "east-submariner-cable-east-10-0-0-5"),
+        endpoint("west", "submariner-cable-east-10-0-0-5"),
+        endpoint("west", "submariner-cable-east-10-0-0-5", "east-submariner-cable-east-10-0-0-5"),
+        endpoint("west", f"{mine}10-0-0-6", f"west-{mine}10-0-0-7"),
+        endpoint("west", f"{mine}10-0-0-6", f"west-{mine}10-0-0"),
+        endpoint("west", f"{mine}submariner-cable-west-x-10-0-0-5"),
+        endpoint("west", "anything"),
+        replace(made[0], body=endpoint("west", f"{mine}10-0-0-9").body),
+    ):
+        with pytest.raises(StoreError, match=r"denied .*called west-submariner-cable-w"):
+            await west.put(forged, None)
+    with pytest.raises(StoreError, match="cluster_id must be west"):
+        await west.put(endpoint("east", "submariner-cable-east-10-0-0-5"), None)
+    for one in (*made, own):
+        await west.delete(one.ref, None)
 
 
 async def put_when_enforced(transport: KubernetesTransport, good: Record, forged: Record) -> None:
