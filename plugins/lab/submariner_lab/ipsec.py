@@ -10,7 +10,8 @@ UNPACKED = Path(sys.prefix, "ipsec")
 ENTER = """
 for folder in strongswan/usr/lib/ipsec libreswan/usr/libexec/ipsec; do
     [ -d "$1/$folder" ] || continue
-    mkdir -p "/${folder#*/}" && mount --bind "$1/$folder" "/${folder#*/}" || exit
+    point=/${folder#*/}
+    { [ -d "$point" ] || mkdir -p "$point"; } && mount --bind "$1/$folder" "$point" || exit
 done
 PATH=$1/strongswan/usr/sbin:$1/libreswan/usr/sbin:$PATH
 shift

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from submariner_lab import http, namespaces, topology
+from submariner_lab import http, ipsec, namespaces, topology
 from submariner_lab.blueprint import Blueprint, NodeSite
 from submariner_lab.packetfilter import POD_PORT, ruleset
 from submariner_lab.pod import echo
@@ -20,6 +20,8 @@ from submariner_lab.store import Store
 
 PSK_DRIVERS = frozenset({"libreswan", "wireguard"})
 """Cable drivers that ask for a secret of the whole cluster set."""
+IPSEC_DRIVERS = frozenset({"libreswan"})
+"""Cable drivers that run charon or pluto."""
 
 
 class Node:
@@ -113,10 +115,11 @@ class Node:
             self.start()
 
     def _daemon(self, command: str) -> Process:
+        entry = () if IPSEC_DRIVERS.isdisjoint(self._spec.drivers) else ipsec.entry()
         return Process(
             f"{command} of {self.site.name}",
             self.site.netns,
-            (program(), command, "--config", str(self.config)),
+            (*entry, program(), command, "--config", str(self.config)),
             self.folder / f"{command}.log",
             host_name=self.site.name,
             run_dir=self.folder / "run",

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from submariner_lab import ipsec
+from submariner_lab import Lab, LabSpec, ipsec
+from submariner_lab.process import Process
 
 from tests.plugins.ipsec import PLUTO, PREFIX, needs_charon, needs_pluto
 
@@ -96,3 +98,32 @@ def test_one_of_the_two_is_enough(monkeypatch, tmp_path):
 
     entered = ["unshare", "--mount", "--propagation", "private", *ipsec.entry()]
     assert subprocess.check_output([*entered, "cat", PLUTO], text=True) == "of the test"
+
+
+@needs_charon
+def test_two_nodes_have_a_charon_each_with_a_run_folder_of_its_own(netns_factory, tmp_path):
+    settings = tmp_path / "strongswan.conf"
+    settings.write_text("charon-systemd { load = random nonce openssl kernel-netlink vici }")
+    environment = ("env", f"STRONGSWAN_CONF={settings}")
+    with contextlib.ExitStack() as stack:
+        for name in ("node-1", "node-2"):
+            daemon = Process(
+                "charon",
+                netns_factory.create(name),
+                (*ipsec.entry(), *environment, "charon-systemd"),
+                tmp_path / f"{name}.log",
+                host_name=name,
+                run_dir=tmp_path / name,
+            )
+            daemon.start()
+            stack.callback(daemon.kill)
+            until_there(tmp_path / name / "charon.vici")
+
+
+@pytest.mark.parametrize(("driver", "entered"), [("wireguard,libreswan", True), ("vxlan", False)])
+def test_daemons_of_a_lab_find_charon_and_pluto_where_a_driver_runs_them(driver, entered):
+    lab = Lab(LabSpec(nodes=1, gateways=1, driver=driver))
+
+    for node in lab.nodes:
+        for daemon in node.daemons:
+            assert (ipsec.ENTER in daemon.command) is (entered and bool(ipsec.entry()))
