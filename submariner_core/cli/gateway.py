@@ -25,14 +25,19 @@ def gateway(context: click.Context, config: Path | None) -> None:
     from submariner_core.loading import load_from
     from submariner_core.observe.logs import configure
 
+    task = requested_task(os.environ)
+    if task is Task.WAIT_FOR_NODE:
+        from submariner_core.cli.node.task import wait
+
+        wait(config, os.environ)
+        return
     roles = (Role.CABLE, Role.ELECTION, Role.BROKER, Role.EXTENSION)
     loaded = load_from(config, os.environ, roles=roles)
     configure(loaded.settings.log)
-    task = requested_task(os.environ)
-    if task is not Task.RUN:
-        from submariner_core.cli.node.task import perform
+    if task is Task.UNINSTALL:
+        from submariner_core.cli.node.task import uninstall
 
-        perform(task, loaded, on_gateway=True)
+        uninstall(loaded, on_gateway=True)
         return
     demand(NET_ADMIN, *((NET_RAW,) if loaded.settings.health_check.enabled else ()))
     reread = (lambda: load(config, os.environ)) if config is not None else None

@@ -22,13 +22,18 @@ def route_agent(config: Path | None) -> None:
     from submariner_core.observe.logs import configure
     from submariner_core.routeagent.agent import RouteAgent
 
+    task = requested_task(os.environ)
+    if task is Task.WAIT_FOR_NODE:
+        from submariner_core.cli.node.task import wait
+
+        wait(config, os.environ)
+        return
     loaded = load_from(config, os.environ, roles=(Role.BROKER, Role.ROUTE, Role.EXTENSION))
     configure(loaded.settings.log)
-    task = requested_task(os.environ)
-    if task is not Task.RUN:
-        from submariner_core.cli.node.task import perform
+    if task is Task.UNINSTALL:
+        from submariner_core.cli.node.task import uninstall
 
-        perform(task, loaded, on_gateway=False)
+        uninstall(loaded, on_gateway=False)
         return
     demand(NET_ADMIN)  # it does most of its work without probes, and says so
     reread = (lambda: load(config, os.environ)) if config is not None else None

@@ -14,9 +14,9 @@ _ANYWHERE = IPv4Address("8.8.8.8")
 """Asked of the routing table only, as upstream does: nothing is sent there."""
 
 
-async def private_ip(settings: Settings, kernel: Kernel) -> IPv4Address:
+async def private_ip(settings: Settings | None, kernel: Kernel) -> IPv4Address:
     """The node's address on the underlay; raises :class:`ConfigError` if there is none."""
-    if settings.private_ip is not None:
+    if settings is not None and settings.private_ip is not None:
         return settings.private_ip
     way = await kernel.routes.lookup(_ANYWHERE)
     if way is None or not isinstance(way.source, IPv4Address):

@@ -6,17 +6,21 @@ Its uninstall and init containers are the daemons' own images with one variable 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import structlog
 
 from submariner_core.api.errors import ConfigError
 from submariner_core.cli.cleanup import report
 from submariner_core.cli.node.uninstall import Uninstall, uninstalling
-from submariner_core.config import Settings, Task
+from submariner_core.config import Settings, load
+from submariner_core.config.settings import Log
 from submariner_core.daemon.node import private_ip
 from submariner_core.kernel import Kernel
 from submariner_core.loading import Loaded
+from submariner_core.observe.logs import configure
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks at the node."""
@@ -24,16 +28,24 @@ LOOK_AGAIN = 1.0
 log = structlog.get_logger("submariner.cli")
 
 
-def perform(task: Task, loaded: Loaded, *, on_gateway: bool) -> None:
-    """Do it and return; exit code 1 if an uninstall could not remove everything."""
-    if task is Task.UNINSTALL:
-        report(asyncio.run(_uninstall(loaded, on_gateway=on_gateway)), "table")
-    elif task is Task.WAIT_FOR_NODE:
-        address = asyncio.run(wait_for_node(loaded.settings))
-        log.info("node-ready", address=str(address))
+def uninstall(loaded: Loaded, *, on_gateway: bool) -> None:
+    """Do it and return; exit code 1 if not everything could be removed."""
+    report(asyncio.run(_uninstall(loaded, on_gateway=on_gateway)), "table")
 
 
-async def wait_for_node(settings: Settings) -> IPv4Address:
+def wait(path: Path | None, environ: Mapping[str, str]) -> None:
+    """Return when this node is ready.
+
+    Settings are read where there are any: upstream's init container names nothing but the node.
+    """
+    given = path is not None or environ.get("SUBMARINER_CLUSTERID")
+    settings = load(path, environ) if given else None
+    configure(settings.log if settings is not None else Log())
+    address = asyncio.run(wait_for_node(settings))
+    log.info("node-ready", address=str(address))
+
+
+async def wait_for_node(settings: Settings | None) -> IPv4Address:
     """The node's address on the underlay, as soon as one of its devices has it.
 
     Kubernetes is not asked: what both daemons need of a node is an address.

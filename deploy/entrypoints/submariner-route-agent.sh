@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# What upstream's route agent DaemonSet runs.
+exec submariner-routeagent "$@"

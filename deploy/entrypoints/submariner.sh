@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# What upstream's gateway DaemonSet runs.
+exec submariner-gateway "$@"
