@@ -76,6 +76,14 @@ _TABLES: dict[str, tuple[str, Build, tuple[Column, ...]]] = {
         lambda view, _: tables.route_agent_rows(view),
         _columns("node", "address", "cluster", "gateway", "status", "rtt_avg", "message"),
     ),
+    "transitions": (
+        "The last changes of leadership and path, of all gateways and nodes.",
+        lambda view, _: tables.transition_rows(view),
+        _columns(
+            *("time", "daemon", "node", "subject", "before", "after", "epoch", "cause"),
+            *("evidence",),
+        ),
+    ),
 }
 
 

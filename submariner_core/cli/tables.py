@@ -162,6 +162,34 @@ def route_agent_rows(view: StoreView) -> Iterable[Row]:
             }
 
 
+def transition_rows(view: StoreView) -> Iterable[Row]:
+    """A row per transition of all gateways and route agents, in order of their clocks."""
+    told = [
+        *(
+            (one, "gateway", gateway.status.local_endpoint.hostname)
+            for gateway in view.gateways()
+            for one in gateway.status.transitions
+        ),
+        *(
+            (one, "route agent", agent.meta.name)
+            for agent in view.route_agents()
+            for one in agent.status.transitions
+        ),
+    ]
+    for one, daemon, node in sorted(told, key=lambda row: row[0].time):
+        yield {
+            "time": one.time,
+            "daemon": daemon,
+            "node": node,
+            "subject": one.subject,
+            "before": one.before,
+            "after": one.after,
+            "epoch": one.epoch,
+            "cause": one.cause,
+            "evidence": one.evidence,
+        }
+
+
 def malformed_rows(view: StoreView, store: str) -> Iterable[Row]:
     """A row per record of a store that was refused."""
     for ref, reason in sorted(view.malformed.items()):

@@ -138,6 +138,26 @@ def test_each_transition_has_a_line(stores: Stores, run: Run) -> None:
     assert first.index("2026-01-01") == second.index("2026-01-02")
 
 
+def test_transitions_of_all_daemons_are_shown_in_order_of_time(show, stores: Stores) -> None:
+    moved = Transition("2026-01-01T00:00:00.400+00:00", "path to west", "a", "b", 5, "x", "y")
+    led = replace(moved, time="2026-01-01T00:00:03.100+00:00", subject="leadership")
+    left = replace(moved, time="2026-01-01T00:00:00.500+00:00", subject="node worker1")
+    address = IPv4Address("192.0.2.50")
+    agent = RouteAgent("v", address, transitions=(left,))
+    stores.put(
+        "datastore",
+        leader(transitions=(moved, led)),
+        RouteAgentObject(Metadata("worker1"), agent),
+    )
+    rows = show("transitions")
+    assert [(row["daemon"], row["node"], row["subject"]) for row in rows] == [
+        ("gateway", "east-gw1", "path to west"),
+        ("route agent", "worker1", "node worker1"),
+        ("gateway", "east-gw1", "leadership"),
+    ]
+    assert (rows[0]["cause"], rows[0]["evidence"]) == ("x", "y")
+
+
 def test_connections_are_shown_of_every_gateway(show) -> None:
     (row,) = show("connections")
     assert row == {
