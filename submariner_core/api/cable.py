@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from submariner_core.api.model import ConnectionStatus, Endpoint
 from submariner_core.api.naming import IPAddress
 
+STANDBY = "standby"
+NO_STANDBY = "false"
+"""What a driver with :data:`Capability.STANDBY` advertises where this very node cannot keep it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalGateway:
@@ -57,7 +61,8 @@ class Cable:
 class Path:
     """How a cable is reached: the core routes the cluster's prefixes there.
 
-    ``via`` is ``None`` for a device that needs no next hop; ``mtu`` is in bytes.
+    ``via`` is ``None`` for a device that needs no next hop. ``mtu`` is in bytes: the routes into the
+    cables of a cluster have the least of theirs, 0 where a driver does not know.
     """
 
     device: str
@@ -92,7 +97,8 @@ class CableDriver(abc.ABC):
     async def open(self, local: LocalGateway) -> Mapping[str, str]:
         """Bring the device or daemon up, or adopt what is there untouched.
 
-        Returns what to advertise in ``backend_config`` (public key, port, …) under plain keys.
+        Returns what to advertise in ``backend_config`` (public key, port, …) under plain keys;
+        ``{STANDBY: NO_STANDBY}`` among them has both ends keep to one cable for this pair.
         May be called again with a changed ``local``.
         """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from submariner_core.api.cable import Cable, Path
+from submariner_core.api.cable import NO_STANDBY, STANDBY, Cable, Path
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry
 from submariner_core.api.naming import IPNetwork
@@ -122,7 +122,7 @@ def plan_cables(
     choice = choose_driver(own.endpoint, remote.spec, kept)
     if isinstance(choice, NoCommonDriver):
         return CablePlan(problem=choice.message)
-    standby = Capability.STANDBY in own.capabilities.get(choice, Capability.NONE)
+    standby = _standby(own, remote.spec, choice)
     entries: tuple[GatewayEntry, ...] = ()
     if remote.gateways is None:
         # An upstream peer knows one gateway of ours: the one whose Endpoint it has.
@@ -140,6 +140,14 @@ def plan_cables(
     )
     leader = remote.spec.cable_name if cables else None
     return CablePlan(cables, leader, problem, rests=not cables)
+
+
+def _standby(own: OwnSide, remote: Endpoint, driver: str) -> bool:
+    """Whether several cables to one cluster work: by the plugin's word, and on both nodes."""
+    return Capability.STANDBY in own.capabilities.get(driver, Capability.NONE) and all(
+        view_for(end, driver).backend_config.get(STANDBY) != NO_STANDBY
+        for end in (own.endpoint, remote)
+    )
 
 
 def _leader_first(remote: EndpointObject) -> tuple[GatewayEntry, ...]:

@@ -108,6 +108,18 @@ def test_a_driver_without_standby_gets_one_cable_per_cluster() -> None:
     assert names(plan) == [endpoint("west", 1).cable_name]
 
 
+def test_either_end_may_say_that_its_node_keeps_no_standby() -> None:
+    def cannot(spec: Endpoint) -> Endpoint:
+        return replace(spec, backend_config={**spec.backend_config, "standby": "false"})
+
+    remote = stored(1, 2)
+    alone = own(endpoint=cannot(endpoint("east", 99)))
+    assert len(plan_cables(own(), remote).cables) == 2
+    assert len(plan_cables(own(), replace(remote, spec=cannot(remote.spec))).cables) == 1
+    assert len(plan_cables(alone, remote).cables) == 1
+    assert plan_cables(replace(alone, leads=False), remote).rests
+
+
 def test_no_common_driver_names_both_lists() -> None:
     remote = replace(stored(1), spec=endpoint("west", 1, backend="libreswan"), gateways=())
     assert "vxlan" in plan_cables(own(), remote).problem
