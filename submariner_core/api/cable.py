@@ -61,8 +61,8 @@ class Cable:
 class Path:
     """How a cable is reached: the core routes the cluster's prefixes there.
 
-    ``via`` is ``None`` for a device that needs no next hop. ``mtu`` is in bytes: the routes into the
-    cables of a cluster have the least of theirs, 0 where a driver does not know.
+    ``via`` is ``None`` for a device that needs no next hop. ``mtu`` is in bytes, 0 where a driver
+    does not know: the routes into the cables of a cluster have the least of theirs.
     """
 
     device: str

@@ -182,8 +182,7 @@ class Decider:
             case Discovered(ways, problem):
                 return replace(state, ways=ways, nat_problem=problem)
             case Opened():
-                # What the plugins said of a pair depends on what this side offers.
-                return replace(state, own=event.own, open_failures=event.failures, kept_drivers={})
+                return states.opened(state, event.own, event.failures, event.underlay_mtu)
             case Inherited(nexthops):
                 return replace(state, inherited={one.id: one for one in nexthops})
             case _:

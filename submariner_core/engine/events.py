@@ -48,11 +48,13 @@ class Led:
 class Opened:
     """The drivers are open (again): this is what the gateway advertises.
 
-    ``failures`` names the drivers that could not be opened and why.
+    ``failures`` names the drivers that could not be opened and why; ``underlay_mtu`` is that of
+    the device below, 0 if there is none.
     """
 
     own: LocalGateway
     failures: Mapping[str, str]
+    underlay_mtu: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class Opening:
         private = await self._private_ip()
         slot = self._number(private)
         device = await self._underlay(private)
+        link = await self._kernel.links.get(device) if device is not None else None
+        mtu = link.mtu if link is not None else 0
         probe = await local.health_check_ip(settings.cluster_cidr, self._kernel)
         public = self._public_ip()
         plain = local.own_endpoint(settings, private, public, probe, (self._drivers[0][0], {}))
@@ -149,7 +151,7 @@ class Opening:
                 await observe(name, driver, self._post)
         advertised = advertise(offers) if offers else (self._drivers[0][0], {})
         endpoint = local.own_endpoint(settings, private, public, probe, advertised)
-        return Opened(LocalGateway(endpoint, slot, device), failures)
+        return Opened(LocalGateway(endpoint, slot, device), failures, mtu)
 
 
 async def observe(name: str, driver: CableDriver, post: Callable[[Event], None]) -> None:

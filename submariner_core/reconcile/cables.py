@@ -53,7 +53,8 @@ class HeldCable:
 
     ``cable`` is ``None`` for one that an earlier process left and this one has not yet taken over;
     ``path`` is ``None`` until the driver has made it; ``error`` is the last failure's text, after
-    ``failures`` in a row, and ``retry_at`` (boot clock) when to try again.
+    ``failures`` in a row, and ``retry_at`` (boot clock) when to try again. ``again``: what it was
+    made upon has changed, so it is to be made once more; until then it serves as it is.
     """
 
     driver: str
@@ -63,6 +64,7 @@ class HeldCable:
     error: str = ""
     failures: int = 0
     retry_at: float = 0.0
+    again: bool = False
 
     @property
     def inherited(self) -> bool:
@@ -215,7 +217,8 @@ def steps(
         have = by_name.get((want.driver, want.cable.name))
         if have is not None and have.retry_at > now:
             continue
-        if have is None or have.path is None or have.error or have.cable != want.cable:
+        stands = have is not None and have.path is not None and not (have.again or have.error)
+        if have is None or not stands or have.cable != want.cable:
             connects.append(Connect(want.driver, want.cable))
     disconnects: list[Step] = []
     if settled:

@@ -29,6 +29,7 @@ from submariner_core.reconcile.routing import (
     ClusterRouting,
     ProbePath,
     Routing,
+    least_mtu,
     nexthop_ids,
     routing,
 )
@@ -293,6 +294,7 @@ def _routing(state: State, there: _Held, clusters: Mapping[str, ClusterPlan]) ->
                 one.carrier.path if one.carrier is not None else None,
                 probes,
                 left=_left(one, held),
+                mtu=least_mtu(cable.path for cable in held if cable.path is not None),
             )
         )
     devices = {cable.path.device for cable in state.held.values() if cable.path is not None}

@@ -12,7 +12,7 @@ The tables (design.md section 5):
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -33,6 +33,9 @@ OVERLAY_ENDS_PRIORITY = 101
 
 TABLES = (CABLE_TABLE, ARRIVED_TABLE, PROBE_TABLE)
 
+LARGEST_MTU = 65520
+"""The most that the kernel keeps with a route; it cuts what is above."""
+
 NEXTHOP_BASE = 0x5A000000
 NEXTHOP_MASK = 0x00FFFFFF
 
@@ -49,8 +52,9 @@ class ProbePath:
 class ClusterRouting:
     """One remote cluster: its admitted prefixes, what carries (if anything), how to probe.
 
-    ``left`` are destinations that an earlier process may have programmed and this one has not yet
-    taken over: they are not touched, so that a restart changes nothing.
+    ``mtu`` is the least of all paths that may carry, so that a move changes no route; ``None``
+    where none says. ``left`` are destinations that an earlier process may have programmed and this
+    one has not yet taken over: they are not touched, so that a restart changes nothing.
     """
 
     cluster_id: str
@@ -58,6 +62,7 @@ class ClusterRouting:
     carries: Path | None
     probes: tuple[ProbePath, ...] = ()
     left: tuple[IPNetwork, ...] = ()
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,12 @@ def nexthop_ids(cluster_ids: Collection[str]) -> Mapping[str, int]:
             number = (number + 1) & NEXTHOP_MASK
         taken[number] = cluster_id
     return {cluster_id: NEXTHOP_BASE | number for number, cluster_id in taken.items()}
+
+
+def least_mtu(paths: Iterable[Path]) -> int | None:
+    """The MTU that fits all of these paths; ``None`` where none of them says."""
+    least = min((path.mtu for path in paths if path.mtu > 0), default=None)
+    return None if least is None else min(least, LARGEST_MTU)
 
 
 def is_own_nexthop(number: int) -> bool:
@@ -150,7 +161,9 @@ def routing(
             if cluster.carries is None:
                 route = _unreachable(prefix, CABLE_TABLE)
             else:
-                route = Route(prefix, CABLE_TABLE, nexthop=number, source=own_probe)
+                route = Route(
+                    prefix, CABLE_TABLE, nexthop=number, source=own_probe, mtu=cluster.mtu
+                )
             routes.setdefault((CABLE_TABLE, prefix), route)
         for probe in cluster.probes:
             host = IPv4Network(f"{probe.address}/32")
@@ -162,6 +175,7 @@ def routing(
                     device=probe.path.device,
                     via=probe.path.via,
                     source=own_probe,
+                    mtu=least_mtu([probe.path]),
                 ),
             )
             if own_probe is not None:

@@ -44,13 +44,14 @@ class State:
     ``pin`` is the operator's word on who should lead (a host name, empty for nobody in
     particular) until it is stored; ``cordoned``: this node is told to be emptied. ``ways`` is what
     NAT discovery found by cable name, ``asked`` since when it looks for each, ``nat_problem`` why
-    it cannot. ``inherited`` are an earlier process's nexthop objects by id, until it is known
-    which cables carry.
+    it cannot. ``underlay_mtu`` is what the drivers were opened on, 0 if unknown. ``inherited`` are
+    an earlier process's nexthop objects by id, until it is known which cables carry.
     """
 
     site: Site
     own: LocalGateway | None = None
     open_failures: Mapping[str, str] = field(default_factory=dict)
+    underlay_mtu: int = 0
     leadership: Leadership = field(default_factory=Leadership)
     datastore: StoreView = field(default_factory=StoreView)
     broker: StoreView | None = None
@@ -73,6 +74,26 @@ class State:
     def cluster_id(self) -> str:
         """The own cluster's id."""
         return self.site.cluster.cluster_id
+
+
+def opened(
+    state: State, own: LocalGateway, failures: Mapping[str, str], underlay_mtu: int
+) -> State:
+    """The drivers are open. With another MTU below them, every cable is made once more.
+
+    What the plugins said of a pair depends on what this side offers: they are asked again.
+    """
+    held = state.held
+    if underlay_mtu != state.underlay_mtu:
+        held = {key: replace(cable, again=cable.path is not None) for key, cable in held.items()}
+    return replace(
+        state,
+        own=own,
+        open_failures=failures,
+        underlay_mtu=underlay_mtu,
+        kept_drivers={},
+        held=held,
+    )
 
 
 def connected(state: State, driver: str, cable: Cable, path: Path) -> State:

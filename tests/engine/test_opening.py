@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from submariner_core.api.errors import ConfigError
-from submariner_core.api.network import Address, RouteLookup
+from submariner_core.api.network import Address, Link, RouteLookup
 from submariner_core.config.settings import PluginNames, Settings
 from submariner_core.engine import opening as room
 from submariner_core.engine.events import Event, Observed, Opened
@@ -28,7 +28,8 @@ class Node:
     """Stands for the kernel: an address on the underlay, one in the cluster CIDR."""
 
     def __init__(self) -> None:
-        self.routes, self.addresses = self, self
+        self.routes, self.addresses, self.links = self, self, self
+        self.mtu = 1500
         self.underlay: IPv4Address | None = IPv4Address("192.0.2.1")
         self.failure: KernelError | None = None
 
@@ -39,8 +40,14 @@ class Node:
             return None
         return RouteLookup("eth0", None, self.underlay, 1500)
 
+    async def get(self, name: str) -> Link:
+        return Link(name, 2, "veth", up=True, mtu=self.mtu, mac="")
+
     async def list(self) -> tuple[Address, ...]:
-        return (Address("cni0", IPv4Interface("10.1.0.1/24")),)
+        held = [Address("cni0", IPv4Interface("10.1.0.1/24"))]
+        if self.underlay is not None:
+            held.append(Address("eth0", IPv4Interface(f"{self.underlay}/24")))
+        return tuple(held)
 
 
 class Site:
@@ -106,6 +113,15 @@ async def test_what_is_held_is_told_before_what_is_advertised(site: Site) -> Non
         },
     )
     assert (own.private_ip, own.health_check_ip) == (site.node.underlay, IPv4Address("10.1.0.1"))
+
+
+async def test_another_mtu_of_the_underlay_is_told(site: Site) -> None:
+    async with site.open():
+        assert [one.underlay_mtu for one in site.opened] == [1500]
+        site.node.mtu = 1400
+        site.opening.again()
+        await asyncio.sleep(RETRY + 1)
+    assert [one.underlay_mtu for one in site.opened] == [1500, 1400]
 
 
 async def test_a_driver_that_fails_is_named_and_tried_again(site: Site) -> None:

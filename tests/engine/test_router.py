@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -20,6 +20,7 @@ from submariner_core.reconcile.routing import (
     CABLE_TABLE,
     ClusterRouting,
     ProbePath,
+    least_mtu,
     nexthop_ids,
     routing,
 )
@@ -48,6 +49,7 @@ def north(path: Path) -> ClusterRouting:
 class Node:
     """A node with a cable device, and a router at work on it."""
 
+    name: str
     ip: Callable[..., str]
     said: list[Routed] = field(default_factory=list)
 
@@ -92,7 +94,7 @@ def node(netns: str, netns_factory) -> Node:
     ip("addr", "add", "241.0.0.1/8", "dev", "cable0")
     ip("addr", "add", f"{OWN}/32", "dev", "lo")
     ip("link", "set", "cable0", "up")
-    return Node(ip)
+    return Node(netns, ip)
 
 
 async def test_a_wish_is_carried_out_and_told(node: Node) -> None:
@@ -115,6 +117,39 @@ async def test_a_restart_with_the_same_wish_writes_nothing(node: Node) -> None:
         assert router.written == 0
         assert node.said == [Routed({"west": "a", "north": "b"})]
     assert node.ip("-d", "route", "show", "table", "all") + node.ip("-d", "nexthop") == before
+
+
+async def test_routes_of_a_version_that_set_no_mtu_are_replaced_once(node: Node) -> None:
+    async with node.routed(wish(west(), west="a")):
+        pass
+    newer = wish(west(mtu=1380), west="a")
+    for written in (1, 0):
+        async with node.routed(newer) as router:
+            assert router.written == written
+            assert "mtu 1380" in node.ways()["10.2.0.0/16"]
+
+
+async def test_the_largest_mtu_is_kept_as_it_is_wanted(node: Node) -> None:
+    large = wish(west(mtu=least_mtu([replace(FIRST, mtu=65536)])), west="a")
+    for written in (True, False):
+        async with node.routed(large) as router:
+            assert bool(router.written) is written
+
+
+async def test_a_pod_whose_packet_is_too_big_is_told_what_fits(node: Node, netns_factory) -> None:
+    """Though the cable's device would take more: the way to the remote has less room."""
+    pod = netns_factory.create("pod")
+    inside, outside = netns_factory.link(pod, node.name, "10.1.9.2/24", "10.1.9.1/24")
+    node.ip("link", "set", outside, "down")
+    node.ip("link", "set", outside, "name", "vx-submariner")
+    node.ip("link", "set", "vx-submariner", "up")
+    netns_factory.run(pod, f"ip route add default via 10.1.9.1 dev {inside}".split())
+    netns_factory.run(node.name, ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    large = ["ping", "-c1", "-W1", "-Mdo", "-s1200", "10.2.0.1"]
+    async with node.routed(wish(west(mtu=1220), west="a")):
+        with pytest.raises(AssertionError, match=r"Frag needed .*mtu = 1220"):
+            netns_factory.run(pod, large)
+        assert "mtu 1220" in netns_factory.run(pod, "ip route get 10.2.0.1")
 
 
 async def test_what_is_left_to_be_taken_over_is_not_written_again(node: Node) -> None:

@@ -65,6 +65,7 @@ class World:
     )
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    mtus: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         own = (GatewayEntry(OWN, 0),)
@@ -96,9 +97,9 @@ class World:
             if error:
                 self.state = states.connect_failed(self.state, step.driver, step.cable, error, now)
             else:
-                self.state = states.connected(
-                    self.state, step.driver, step.cable, path(step.driver, step.cable)
-                )
+                made = path(step.driver, step.cable)
+                made = replace(made, mtu=self.mtus.get(step.cable.name, made.mtu))
+                self.state = states.connected(self.state, step.driver, step.cable, made)
         else:
             self.done.append(f"disconnect {step.driver} {step.name}")
             self.state = states.disconnected(self.state, step.driver, step.name, error, now)

@@ -23,6 +23,7 @@ from submariner_core.reconcile.routing import (
     changes,
     is_own_nexthop,
     is_own_rule,
+    least_mtu,
     nexthop_ids,
     routing,
 )
@@ -125,7 +126,7 @@ def test_each_probe_goes_through_its_own_gateways_path_both_ways() -> None:
     peer = IPv4Address("10.2.3.1")
     wanted = routing([west(probes=(ProbePath(peer, SECOND),))], OWN, ())
     host = IPv4Network("10.2.3.1/32")
-    expected = Route(host, PROBE_TABLE, device=SECOND.device, via=SECOND.via, source=OWN)
+    expected = Route(host, PROBE_TABLE, device=SECOND.device, via=SECOND.via, source=OWN, mtu=1450)
     assert expected in wanted.routes
     assert Rule(100, PROBE_TABLE, source=IPv4Network("10.1.1.1/32"), destination=host) in (
         wanted.rules
@@ -143,6 +144,20 @@ def test_a_move_is_one_nexthop_replaced() -> None:
     have, want = routing([west(FIRST)], OWN, ()), routing([west(SECOND)], OWN, ())
     number = nexthop_ids(["west"])["west"]
     assert changes(have, want) == (Ensure(Nexthop(number, SECOND.device, SECOND.via)),)
+
+
+def test_routes_say_how_large_a_packet_may_be() -> None:
+    routes = routing([west(mtu=1380)], OWN, ()).routes
+    assert {r.mtu for r in routes if r.table == CABLE_TABLE} == {1380}
+    assert {r.mtu for r in routing([west(None, mtu=1380)], OWN, ()).routes} == {None}
+
+
+def test_the_least_mtu_is_one_that_the_kernel_keeps() -> None:
+    """Or what it holds would differ from what is wanted for ever."""
+    paths = [replace(FIRST, mtu=mtu) for mtu in (65536, 70000, 0)]
+    assert least_mtu(paths) == 65520
+    assert least_mtu([*paths, SECOND]) == SECOND.mtu
+    assert least_mtu([]) is least_mtu(paths[2:]) is None
 
 
 def test_nothing_changes_where_nothing_differs() -> None:
