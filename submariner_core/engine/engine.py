@@ -33,6 +33,7 @@ from submariner_core.engine.events import (
     StoreChanged,
     StoreLost,
     StoreName,
+    Wake,
 )
 from submariner_core.engine.flows import Flows
 from submariner_core.engine.handover import HandOver
@@ -92,6 +93,7 @@ class Engine:
         self._prober = Prober(
             lambda cable: self.post(ProbeChanged(cable)),
             misses=settings.health_check.misses,
+            widened=lambda: self.post(Wake()),
         )
         self._diary = Diary(loaded.hooks, self._prober.seen, boot_clock)
         timings = Timings(
@@ -305,6 +307,8 @@ class Engine:
             moves=dict(self._diary.moves),
             stale_writes=sum(writer.refused for writer in self._writers.values()),
             void_rounds=self._prober.void_rounds,
+            widening=self._prober.widening,
+            detection=self._prober.detection,
             kernel_writes=self.router.written,
             observer_failures=dict(self._loaded.hooks.failures),
         )
@@ -335,3 +339,5 @@ class Engine:
         if self._public_ip.problem:
             yield self._public_ip.problem
         yield from map(str, self._standbys.missing)
+        if self._prober.note:
+            yield self._prober.note

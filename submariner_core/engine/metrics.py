@@ -48,8 +48,9 @@ class Figures:
     """What a scrape shows: a value, swapped whole by the engine's one task.
 
     ``since`` maps a cable's name to the Unix time at which it was made; ``transitions`` counts
-    changes of leadership, ``moves`` those of a path, by cause; ``observer_failures`` exceptions of
-    plugins by plugin and hook.
+    changes of leadership, ``moves`` those of a path, by cause; ``widening`` is by how much probes
+    come slower than asked for, ``detection`` after how many seconds a dead path is noticed then;
+    ``observer_failures`` are exceptions of plugins by plugin and hook.
     """
 
     local: Endpoint | None = None
@@ -63,6 +64,8 @@ class Figures:
     moves: Mapping[str, int] = field(default_factory=dict)
     stale_writes: int = 0
     void_rounds: int = 0
+    widening: float = 1.0
+    detection: float | None = None
     kernel_writes: int = 0
     observer_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -96,6 +99,16 @@ def _process(figures: Figures) -> Iterator[Metric]:
         "submariner_gateway_void_probe_rounds",
         "Probe rounds not judged because this process ran late",
         figures.void_rounds,
+    )
+    yield GaugeMetricFamily(
+        "submariner_gateway_probe_widening",
+        "By how much probe intervals are longer than asked for",
+        figures.widening,
+    )
+    yield GaugeMetricFamily(
+        "submariner_gateway_detection_seconds",
+        "Time until a path that carries counts as down, at most",
+        figures.detection,
     )
     yield CounterMetricFamily(
         "submariner_gateway_kernel_writes", "Routing changes written", figures.kernel_writes

@@ -22,6 +22,7 @@ from submariner_core.api.model import ConnectionStatus
 from submariner_core.observe.icmp import EchoReply, EchoRequest, EchoSocket
 from submariner_core.reconcile.evidence import Seen
 from submariner_core.reconcile.health import DOUBT, Health, doubtful, lost, patience, replied
+from submariner_core.reconcile.pace import Pace, budget_note, detection, keep_pace
 
 LATE = 0.05
 """Seconds by which the loop may be late before a round of judgements is void."""
@@ -77,6 +78,7 @@ class _Probed:
 class Prober:
     """Probes its targets until cancelled; ``changed`` gets the name of one whose verdict changes.
 
+    ``widened`` is called when :attr:`note` changes; ``budget`` is a share of one core.
     Raises ``PermissionError`` from :meth:`run` without CAP_NET_RAW.
     """
 
@@ -85,10 +87,14 @@ class Prober:
         changed: Callable[[str], None],
         *,
         misses: int = 3,
+        budget: float = BUDGET,
+        widened: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
     ) -> None:
         self._changed = changed
         self._misses = misses
+        self._budget = budget
+        self._widened = widened
         self._clock = clock
         self._probed: dict[str, _Probed] = {}
         self._by_key: dict[int, str] = {}
@@ -100,8 +106,7 @@ class Prober:
         self._measured = self._last = clock()
         self.void_rounds = 0
         """Rounds that were not judged because this process ran late."""
-        self.widening = 1.0
-        """By how much intervals are longer than asked for, to keep to the budget."""
+        self._pace = Pace()
 
     def set_targets(self, targets: Mapping[str, Target]) -> None:
         """Replace the targets. One whose address stays keeps its statistics."""
@@ -134,10 +139,20 @@ class Prober:
         return None if one is None else Seen(one.health.misses, one.first_missed, one.answered)
 
     @property
+    def widening(self) -> float:
+        """By how much intervals are longer than asked for, to keep to the budget."""
+        return self._pace.widening
+
+    @property
     def detection(self) -> float | None:
         """Seconds until the fastest probed path counts as down, at most; ``None`` without any."""
         fastest = min((one.target.interval for one in self._probed.values()), default=None)
-        return None if fastest is None else (self._misses + 1) * fastest * self.widening
+        return None if fastest is None else detection(fastest, self._misses, self._pace)
+
+    @property
+    def note(self) -> str:
+        """What to say of widened intervals; empty while they are as asked for."""
+        return budget_note(self._pace, self._budget, self.detection)
 
     async def run(self) -> None:
         """Probe until cancelled."""
@@ -167,9 +182,17 @@ class Prober:
         self._last = self._clock()
         elapsed = self._last - self._measured
         if elapsed >= MEASURE:
-            share = self._spent / elapsed
-            self.widening = max(1.0, self.widening * share / BUDGET)
+            before, share = self._pace, self._spent / elapsed
+            self._pace = keep_pace(before, share, self._budget)
             self._spent, self._measured = 0.0, self._last
+            if self._pace.told != before.told:
+                log.warning(
+                    "probe-pace-changed",
+                    share=round(share, 4),
+                    widening=round(self.widening, 2),
+                    detection_s=self.detection,
+                )
+                self._widened()
 
     def _due(self) -> float | None:
         times = [one.next_send for one in self._probed.values()]

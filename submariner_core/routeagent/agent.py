@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Any
@@ -105,6 +105,7 @@ class RouteAgent:
             self._prober = Prober(
                 lambda cable: self._decider.post(ProbeChanged(cable)),
                 misses=settings.health_check.misses,
+                widened=self._publisher.look,
                 clock=boot_clock,
             )
         metrics = settings.metrics
@@ -249,9 +250,15 @@ class RouteAgent:
             self._decider.decision,
             self._healths(),
             version=__version__,
-            failure=self._decider.applied.failure if self._decider.decision.plan else "",
+            failure="; ".join(self._failures()),
             transitions=self._transitions,
         )
+
+    def _failures(self) -> Iterator[str]:
+        if self._decider.decision.plan is not None and self._decider.applied.failure:
+            yield self._decider.applied.failure
+        if self._prober is not None and self._prober.note:
+            yield self._prober.note
 
     def _figures(self) -> Figures:
         plan, applied = self._told, self._decider.applied
@@ -264,6 +271,8 @@ class RouteAgent:
             moves=self._moves,
             repairs=self._applier.repairs,
             void_rounds=self._prober.void_rounds if self._prober is not None else 0,
+            widening=self._prober.widening if self._prober is not None else 1.0,
+            detection=self._prober.detection if self._prober is not None else None,
         )
 
     def _readiness(self) -> Readiness:

@@ -13,7 +13,11 @@ from submariner_core.api.model import RemoteStatus
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a scrape shows. ``carries`` is the gateway that this node sends through."""
+    """What a scrape shows. ``carries`` is the gateway that this node sends through.
+
+    ``widening`` is by how much probes come slower than asked for, ``detection`` after how many
+    seconds a dead path is noticed then.
+    """
 
     carries: str = ""
     prefixes: int = 0
@@ -22,6 +26,8 @@ class Figures:
     moves: int = 0
     repairs: int = 0
     void_rounds: int = 0
+    widening: float = 1.0
+    detection: float | None = None
 
 
 class RouteAgentCollector(Collector):
@@ -54,6 +60,16 @@ class RouteAgentCollector(Collector):
             f"{prefix}_void_probe_rounds",
             "Probe rounds not judged because this process ran late",
             figures.void_rounds,
+        )
+        yield GaugeMetricFamily(
+            f"{prefix}_probe_widening",
+            "By how much probe intervals are longer than asked for",
+            figures.widening,
+        )
+        yield GaugeMetricFamily(
+            f"{prefix}_detection_seconds",
+            "Time until a path that carries counts as down, at most",
+            figures.detection,
         )
         labels = ["remote_cluster", "remote_hostname"]
         status = GaugeMetricFamily(

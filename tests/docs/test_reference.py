@@ -167,6 +167,7 @@ def _gateway() -> gateway.GatewayCollector:
         since={remote.cable_name: 1.0},
         transitions={"starting": 1},
         moves={"a new leader": 1},
+        detection=0.4,
         observer_failures={("noisy", "submariner_path_moved"): 1},
     )
     return gateway.GatewayCollector(lambda: figures)
@@ -182,7 +183,7 @@ def _route_agent() -> routeagent.RouteAgentCollector:
     remote = RemoteStatus(
         ConnectionStatus.CONNECTED, "", endpoint("west", 2), latency=LatencyRTT(last=1)
     )
-    figures = routeagent.Figures(carries="east-1", remotes=(remote,))
+    figures = routeagent.Figures(carries="east-1", remotes=(remote,), detection=0.4)
     return routeagent.RouteAgentCollector(lambda: figures)
 
 

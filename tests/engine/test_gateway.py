@@ -12,6 +12,8 @@ from submariner_core import __version__
 from submariner_core.api.errors import ConfigError
 from submariner_core.api.model import HAStatus
 from submariner_core.api.transport import Kind
+from submariner_core.config.settings import HealthCheck
+from submariner_core.observe.prober import Prober
 from tests.engine.site import EastSite, changed, north, settled, until, west
 from tests.reconcile.objects import stored_endpoint
 
@@ -46,6 +48,21 @@ async def test_a_gateway_is_not_ready_before_it_has_decided_anything(site: EastS
         assert gateway.readiness.reasons
         await asyncio.sleep(0.3)
         assert gateway.readiness.reasons == ("the cable drivers are not open yet",)
+
+
+async def test_probes_beyond_their_budget_stand_in_the_status_and_in_the_figures(
+    site: EastSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Prober, "run", asyncio.Event().wait)
+    site.join(west())
+    node = site.node(1)
+    async with node.running(health_check=HealthCheck()) as gateway:
+        await until(lambda: gateway.figures.detection is not None)
+        assert (gateway.figures.widening, gateway.figures.detection) == (1.0, pytest.approx(0.4))
+        gateway._prober._measured -= 2.0
+        gateway._prober._spend(0.5)
+        await until(lambda: "is noticed after" in node.says.status.status_failure)
+        await until(lambda: gateway.figures.widening > 1)
 
 
 async def test_a_broker_that_is_away_at_the_start_blocks_nothing(site: EastSite) -> None:

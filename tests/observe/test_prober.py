@@ -210,6 +210,31 @@ async def test_a_longer_interval_turned_shorter_takes_effect_at_once(wire: Wire)
         await until(lambda: probes.status is ERROR, seconds=2.0)
 
 
+async def test_probing_beyond_its_budget_widens_intervals_and_says_what_that_gives(
+    wire: Wire,
+) -> None:
+    wire.far_addresses(40)
+    told: list[str] = []
+    prober = Prober(lambda _: None, budget=0.002, widened=lambda: told.append(prober.note))
+    few = {"far": Target(FAR, NEAR, 0.1)}
+    many = {f"t{n}": Target(IPv4Address(0x0A090100 + n), NEAR, 0.1) for n in range(40)}
+    prober.set_targets({**few, **many})
+    assert (prober.detection, prober.note) == (pytest.approx(0.4), "")
+    with capture_logs() as logs:
+        async with running(prober):
+            await until(lambda: prober.widening > 2, 10.0)
+            assert prober.detection is not None
+            assert prober.detection > 0.4 * 1.9
+            assert f"noticed after {prober.detection:g} s" in told[-1]
+            await until(lambda: all(prober.health(name).answered for name in many), 10.0)
+            prober.set_targets({"far": Target(FAR, NEAR, 0.5)})
+            await until(lambda: prober.note == "", 20.0)
+    assert told[-1] == ""
+    changes = [one for one in logs if one["event"] == "probe-pace-changed"]
+    assert len(changes) == len(told) >= 2
+    assert not [one for one in logs if one["event"] == "path-down"]
+
+
 async def test_hundreds_of_targets_are_probed_in_one_process(wire: Wire) -> None:
     """Never again 8: of many targets, the dead ones delay no other."""
     wire.far_addresses(300)
