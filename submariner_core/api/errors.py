@@ -34,6 +34,17 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached now; the caller holds what it has and tries again."""
 
 
+class KindForbidden(StoreError):
+    """The store does not let us read a kind; the message says who could grant it.
+
+    ``kind`` is the kind's name. The core goes on without a kind that it can do without.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
 class StaleEpoch(StoreError):
     """A write carried a lower epoch than the store holds: another gateway leads.
 

@@ -108,7 +108,8 @@ class Transport(abc.ABC):
     def watch(self, kinds: Collection[Kind]) -> AsyncIterator[Event]:
         """A Snapshot of these kinds first, and again after any gap; changes in between.
 
-        Raises :class:`StoreUnavailable` when the store goes away; the core watches again.
+        Raises :class:`StoreUnavailable` when the store goes away; the core watches again. Raises
+        :class:`KindForbidden` for a kind that may not be read; the core may ask without it.
         """
 
     @property

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 import structlog
 
-from submariner_core.api.errors import StoreError
+from submariner_core.api.errors import KindForbidden, StoreError
 from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Transport
 from submariner_core.daemon.complaint import Complaint
+from submariner_core.daemon.forbidden import Forbidden
 from submariner_core.kernel import Kernel, KernelError
 
 BACKOFF = (0.1, 5.0)
 """First and longest wait in seconds before a lost store is asked again."""
+ASK_AGAIN = 60.0
+"""Seconds after which a kind that was forbidden is asked for again."""
 KERNEL_RETRY = 1.0
 """Seconds before the kernel is asked again."""
 
@@ -28,23 +32,40 @@ async def watch_store(
     *,
     changed: Callable[[RecordEvent], None],
     lost: Callable[[str], None],
+    spare: Mapping[Kind, str] = MappingProxyType({}),
+    without: Callable[[Collection[str]], None] = lambda _: None,
 ) -> None:
-    """Watch until cancelled; ``lost`` gets the reason once for each time the store goes away."""
+    """Watch until cancelled; ``lost`` gets the reason once for each time the store goes away.
+
+    A kind of ``spare`` that the store does not let us read is left out, and asked for again every
+    minute; its value says what goes wrong meanwhile. ``without`` gets a sentence for each.
+    """
     gone = Complaint(log, "store-away", "store-back", store=name)
+    forbidden = Forbidden(name, spare, without)
     wait = BACKOFF[0]
     away = False
     while True:
         bug: Exception | None = None
+        limit = asyncio.timeout(ASK_AGAIN if forbidden.kinds else None)
         try:
-            async for event in transport.watch(kinds):
-                gone.settled()
-                away = False
-                wait = BACKOFF[0]
-                changed(event)
+            async with limit:
+                async for event in transport.watch([k for k in kinds if k not in forbidden.kinds]):
+                    gone.settled()
+                    forbidden.settled()
+                    away = False
+                    wait = BACKOFF[0]
+                    changed(event)
             reason = "the watch ended"
+        except KindForbidden as error:
+            if forbidden.takes(error):
+                continue
+            reason = str(error)
         except StoreError as error:
             reason = str(error)
         except (OSError, TimeoutError) as error:
+            if limit.expired():
+                forbidden.kinds.clear()
+                continue
             reason = str(error) or type(error).__name__
         except Exception as error:  # noqa: BLE001 - no plugin stops the daemon
             reason, bug = f"{type(error).__name__}: {error}", error

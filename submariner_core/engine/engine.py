@@ -66,6 +66,8 @@ GATEWAY_PERIOD = 5.0
 """Seconds between writes of the Gateway object: also the sign of life others go by."""
 DATASTORE_KINDS = (Kind.CLUSTER, Kind.ENDPOINT, Kind.GATEWAY, Kind.ROUTE_AGENT)
 BROKER_KINDS = (Kind.CLUSTER, Kind.ENDPOINT)
+SPARE = {Kind.ROUTE_AGENT: "a hand-over waits for no node"}
+"""What a gateway does without where it may not read it, as under upstream's Role: the price."""
 
 log = structlog.get_logger("submariner.gateway")
 
@@ -87,6 +89,7 @@ class Engine:
         self._broker = loaded.broker()
         self._standbys = Standbys(loaded.slotted())
         self._conflicts: tuple[str, ...] = ()
+        self._forbidden: dict[StoreName, tuple[str, ...]] = {}
         self._read_once = asyncio.Event()
         self.figures = Figures()
         self.readiness = Readiness(False, ("it is starting",))
@@ -209,6 +212,8 @@ class Engine:
             DATASTORE_KINDS if store is StoreName.DATASTORE else BROKER_KINDS,
             changed=changed,
             lost=lambda reason: self.post(StoreLost(store, reason)),
+            spare=SPARE,
+            without=lambda reasons: self._forbidden.update({store: tuple(reasons)}),
         )
 
     async def _open(self) -> None:
@@ -336,6 +341,8 @@ class Engine:
 
     def _failures(self) -> Iterator[str]:
         yield from self._conflicts
+        for reasons in self._forbidden.values():
+            yield from reasons
         if self._public_ip.problem:
             yield self._public_ip.problem
         yield from map(str, self._standbys.missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Collection, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Any
@@ -36,6 +36,7 @@ from submariner_core.reconcile.node_status import lasting, route_agent_object
 from submariner_core.routeagent.applier import Applier
 from submariner_core.routeagent.decider import Decider, gateway_target
 from submariner_core.routeagent.events import (
+    SPARE,
     Applied,
     Found,
     ProbeChanged,
@@ -76,6 +77,7 @@ class RouteAgent:
         self._transitions: tuple[Transition, ...] = ()
         self._moves = 0
         self._cause = ""
+        self._forbidden: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Run until told to stop. Raises :class:`ConfigError` when it cannot start."""
@@ -154,7 +156,13 @@ class RouteAgent:
             watch.value,
             changed=changed,
             lost=lambda reason: self._decider.post(StoreLost(watch, reason)),
+            spare=SPARE,
+            without=self._go_without,
         )
+
+    def _go_without(self, reasons: Collection[str]) -> None:
+        self._forbidden = tuple(reasons)
+        self._publisher.look()
 
     async def _probe(self, prober: Prober) -> None:
         try:
@@ -257,6 +265,7 @@ class RouteAgent:
     def _failures(self) -> Iterator[str]:
         if self._decider.decision.plan is not None and self._decider.applied.failure:
             yield self._decider.applied.failure
+        yield from self._forbidden
         if self._prober is not None and self._prober.note:
             yield self._prober.note
 

@@ -20,6 +20,13 @@ class Watch(enum.Enum):
     AGENTS = (Kind.ROUTE_AGENT,)
 
 
+SPARE = {
+    Kind.CLUSTER: "an Endpoint of a leader that was overtaken is not known as such",
+    Kind.GATEWAY: "a gateway's own ports are not let in",
+}
+"""What a node does without where it may not read it, as under upstream's Role: the price."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreChanged:
     """A watch yielded something."""

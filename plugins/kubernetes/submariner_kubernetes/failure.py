@@ -15,6 +15,10 @@ class Conflict(StoreError):
     """409: the object was changed, made or removed by somebody else meanwhile."""
 
 
+class Forbidden(StoreError):
+    """403 by RBAC: no Role lets us do this."""
+
+
 class Missing(StoreError):
     """404: there is no object of this name."""
 
@@ -35,6 +39,8 @@ class Overloaded(StoreUnavailable):
         self.seconds = seconds
 
 
+GRANT = "kubectl apply -k deploy/rbac"
+"""What gives our daemons all that they need."""
 LONGEST_REST = 30.0
 """Seconds: no server makes us wait longer than this."""
 
@@ -55,10 +61,11 @@ def refusal(
                 "(a token file is read again by itself)"
             )
         case 403:
-            advice = (
-                "" if "denied request" in message else "; a Role must allow it: see deploy/rbac"
+            error = (
+                StoreError(where)
+                if "denied request" in message
+                else Forbidden(f"{where}; {GRANT} (at a broker: deploy/broker) lets it")
             )
-            error = StoreError(f"{where}{advice}")
         case 404:
             error = _missing(where, resource, said)
         case 409:

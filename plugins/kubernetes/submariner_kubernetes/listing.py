@@ -9,10 +9,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import structlog
+
 from submariner_core.api.errors import StoreUnavailable
 from submariner_kubernetes.client import KubeClient
-from submariner_kubernetes.failure import Expired
+from submariner_kubernetes.failure import Expired, Forbidden
 from submariner_kubernetes.resource import Object, Resource
+
+log = structlog.get_logger("submariner.kubernetes")
 
 WATCH_SECONDS = (60, 90)
 """How long one watch is asked to last, at random between these, so that clients spread.
@@ -21,6 +25,8 @@ Short, since a watch whose other end is gone without a word is noticed only when
 """
 EARLY = 2.0
 """A watch that ends so many seconds before its time was cut off: the server may be another."""
+LIST_SECONDS = 10.0
+"""Seconds between lists of what may be listed and not watched: upstream's agent's RouteAgents."""
 SPREAD = 0.5
 """Seconds: the longest random wait before a new list, when all clients want one at once."""
 
@@ -54,8 +60,10 @@ async def follow(
 ) -> AsyncGenerator[News, None]:
     """A :class:`Listed` first, and again after any gap; changes in between. For ever.
 
-    Raises :class:`StoreUnavailable` when the server goes away, and whatever it refuses.
+    What may be listed and not watched is listed again and again. Raises
+    :class:`StoreUnavailable` when the server goes away, and whatever it refuses.
     """
+    unwatchable = False
     while True:
         # without a resourceVersion: as of now, not out of a cache that may lag
         answer = await client.list(resource, **query)
@@ -67,6 +75,11 @@ async def follow(
                     yield change
         except Expired:
             pass
+        except Forbidden as error:
+            if not unwatchable:
+                log.warning("listed-not-watched", reason=str(error), every=LIST_SECONDS)
+            unwatchable = True
+            await asyncio.sleep(LIST_SECONDS)
         await asyncio.sleep(random.uniform(0, SPREAD))  # noqa: S311 - no secret
 
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, suppress
 
-from submariner_core.api.errors import StoreError, StoreUnavailable
+from submariner_core.api.errors import KindForbidden, StoreError, StoreUnavailable
 from submariner_core.api.fencing import guard_of
 from submariner_core.api.naming import IPAddress
 from submariner_core.api.transport import (
@@ -22,8 +22,8 @@ from submariner_core.api.transport import (
     Transport,
 )
 from submariner_kubernetes.client import KubeClient
-from submariner_kubernetes.failure import Conflict, Missing
-from submariner_kubernetes.listing import Changed, Gone, Listed, follow
+from submariner_kubernetes.failure import Conflict, Forbidden, Missing
+from submariner_kubernetes.listing import Changed, Gone, Listed, News, follow
 from submariner_kubernetes.merging import merged
 from submariner_kubernetes.objects import compare, says_the_same, to_object, to_record
 from submariner_kubernetes.resource import NODES, Object, of_kind
@@ -90,13 +90,15 @@ class KubernetesTransport(Transport):
         """See :meth:`Transport.watch`."""
         await asyncio.sleep(random.uniform(0, self._rest))  # noqa: S311 - no secret
         state: dict[Kind, dict[str, Record]] = {}
-        sources = {kind: follow(self._client, of_kind(kind)) for kind in sorted(set(kinds))}
+        sources = {kind: self._follow(kind) for kind in sorted(set(kinds))}
         try:
             async with aclosing(merged(sources)) as news:
                 async for kind, event in news:
                     for told in _fold(state, kind, event, len(sources)):
                         self._rest = 0.0
                         yield told
+        except KindForbidden:
+            raise  # the core may ask without this kind, at once
         except StoreError:
             self._rest = min(max(FIRST_REST, 2 * self._rest), LONGEST_REST)
             raise
@@ -122,6 +124,14 @@ class KubernetesTransport(Transport):
     async def close(self) -> None:
         """Release connections."""
         await self._client.close()
+
+    async def _follow(self, kind: Kind) -> AsyncGenerator[News, None]:
+        try:
+            async with aclosing(follow(self._client, of_kind(kind))) as news:
+                async for event in news:
+                    yield event
+        except Forbidden as error:
+            raise KindForbidden(kind, str(error)) from None
 
     async def _stored(self, record: Record) -> Object | None:
         """What is stored, or what we stored last: if that is not so any more, writing conflicts.

@@ -1,0 +1,255 @@
+"""Our image in upstream's DaemonSets: its commands, environments, accounts and Roles."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from submariner_kubernetes import listing
+from submariner_kubernetes.deployment.admin import KINDS
+from submariner_kubernetes.options import KubernetesOptions
+from submariner_kubernetes.transport import KubernetesTransport
+
+from submariner_core.api.errors import KindForbidden
+from submariner_core.api.transport import Kind, Record, Ref, Snapshot
+from submariner_core.daemon import watching
+from submariner_core.engine.engine import DATASTORE_KINDS, SPARE
+from tests.conftest import Namespaces
+from tests.plugins.kubernetes import upstream
+from tests.plugins.kubernetes.manifests import BROKER
+from tests.plugins.kubernetes.relay import Relay
+from tests.plugins.kubernetes.test_image import PATH
+
+pytestmark = pytest.mark.kube
+
+NAMESPACE = "upstreams-place"
+POD = "/run/secrets/kubernetes.io/serviceaccount"
+SECRET = "/run/secrets/submariner.io"
+"""Where a container finds its Secrets."""
+AGENT = {"version": "1", "statusFailure": "", "remoteEndpoints": []}
+
+
+@pytest.fixture(scope="module")
+def plane(applied: Any) -> Iterator[Any]:
+    """A control plane with upstream's accounts, in a namespace beside ours."""
+    for one in upstream.objects(NAMESPACE):
+        resource = KINDS[one["kind"]]
+        path = resource.path(one["metadata"].get("namespace", ""))
+        applied.admin.call("POST", path, {"apiVersion": resource.api_version, **one})
+    yield applied
+    applied.admin.call("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
+
+
+@pytest.fixture
+def transport_as(
+    plane: Any, transport_to: Callable[..., KubernetesTransport]
+) -> Callable[[str], KubernetesTransport]:
+    def make(account: str) -> KubernetesTransport:
+        return transport_to(
+            KubernetesOptions(
+                url=plane.apiserver.url,
+                ca_file=plane.apiserver.ca_file,
+                namespace=NAMESPACE,
+                token=SecretStr(plane.admin.token(NAMESPACE, account)),
+            )
+        )
+
+    return make
+
+
+async def test_a_kind_that_upstreams_role_forbids_is_named_and_read_when_it_is_granted(
+    plane: Any, transport_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "ASK_AGAIN", 0.3)
+    told: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
+    snapshots: asyncio.Queue[Any] = asyncio.Queue()
+    role = f"/apis/{upstream.RBAC}/v1/namespaces/{NAMESPACE}/roles/submariner-gateway"
+    rules = upstream.ROLES["submariner-gateway"][0]
+    try:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            running = group.create_task(
+                watching.watch_store(
+                    "datastore",
+                    transport_as("submariner-gateway"),
+                    DATASTORE_KINDS,
+                    changed=snapshots.put_nowait,
+                    lost=pytest.fail,
+                    spare=SPARE,
+                    without=lambda reasons: told.put_nowait(tuple(reasons)),
+                )
+            )
+            (reason,) = await told.get()
+            assert "cannot list resource" in reason
+            assert "routeagents" in reason
+            assert "kubectl apply -k deploy/rbac" in reason
+            assert isinstance(await snapshots.get(), Snapshot)
+            more = {"apiGroups": ["submariner.io"], "resources": ["routeagents"]}
+            granted = [*rules, {**more, "verbs": upstream.READ}]
+            plane.admin.call("PATCH", role, {"rules": granted}, "application/merge-patch+json")
+            while await told.get():
+                pass
+            running.cancel()
+    finally:
+        plane.admin.call("PATCH", role, {"rules": rules}, "application/merge-patch+json")
+
+
+async def test_what_upstreams_role_lets_an_agent_list_and_not_watch_is_listed_again_and_again(
+    transport_as: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LIST_SECONDS", 0.1)
+    transport = transport_as("submariner-routeagent")
+    own = Record(Ref(Kind.ROUTE_AGENT, "east-1"), {"status": AGENT})
+    async with aclosing(transport.watch([Kind.ROUTE_AGENT])) as events, asyncio.timeout(10):
+        assert await anext(events) == Snapshot(())
+        await transport.put(own, None)
+        while not (event := await anext(events)).records:
+            pass
+        assert [record.ref for record in event.records] == [own.ref]
+    await transport.delete(own.ref, None)
+    with pytest.raises(KindForbidden, match=r"clusters.*deploy/rbac"):
+        await anext(transport.watch([Kind.CLUSTER]))
+
+
+class Node:
+    """A node of the test's own, on which containers of upstream's DaemonSets run."""
+
+    def __init__(self, netns: str, plane: Any, folder: Path) -> None:
+        self._netns = netns
+        self._plane = plane
+        self._folder = folder
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def secret(self, name: str, token: str, **texts: str) -> Path:
+        """A Secret, as it is mounted."""
+        folder = self._folder / name
+        folder.mkdir()
+        (folder / "token").write_text(token)
+        (folder / "ca.crt").write_text(self._plane.apiserver.ca_file.read_text())
+        for file, text in texts.items():
+            (folder / file).write_text(text)
+        return folder
+
+    def start(self, command: str, account: str, environ: dict[str, str]) -> Path:
+        """Start a container; the file with what it says."""
+        token = self._plane.admin.token(NAMESPACE, account)
+        mounted = self.secret(account, token, namespace=NAMESPACE)
+        script = (
+            "mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && "
+            f"mkdir -p {POD} {SECRET} && cp -r {mounted}/. {POD} && "
+            f"cp -r {self._folder}/submariner-* {SECRET} && exec {command}"
+        )
+        port = str(self._plane.apiserver.port)
+        environ = {
+            **environ,
+            "PATH": PATH,
+            "SUBMARINER_NAMESPACE": NAMESPACE,
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": port,
+        }
+        log = self._folder / f"{account}.log"
+        words = ["ip", "netns", "exec", self._netns, "sh", "-c", script]
+        with log.open("wb") as out:
+            self._running.append(
+                subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, env=environ)
+            )
+        return log
+
+    def alive(self) -> bool:
+        return all(process.poll() is None for process in self._running)
+
+    async def end(self) -> None:
+        for process in self._running:
+            process.send_signal(signal.SIGTERM)
+        for process in self._running:
+            try:
+                await asyncio.to_thread(process.wait, 30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+async def node(plane: Any, netns_factory: Namespaces, tmp_path: Path) -> AsyncIterator[Node]:
+    name = netns_factory.create("east-1")
+    for words in (
+        "link add eth0 type bridge",
+        "addr add 192.0.2.1/24 dev eth0",
+        "link set eth0 up",
+        "route add default via 192.0.2.254",
+        "link add cni0 type bridge",
+        "addr add 10.1.0.1/24 dev cni0",
+        "link set cni0 up",
+    ):
+        netns_factory.run(name, f"ip {words}")
+    port = plane.apiserver.port
+    with netns_factory.entered(name):
+        listener = socket.create_server(("127.0.0.1", port))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(Relay(port).listening(listener))
+        made = Node(name, plane, tmp_path)
+        stack.push_async_callback(made.end)
+        yield made
+
+
+async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_its_roles_lack(
+    plane: Any, node: Node
+) -> None:
+    def stored(plural: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+        path = f"/apis/submariner.io/v1/namespaces/{namespace}/{plural}"
+        found: list[dict[str, Any]] = plane.admin.call("GET", path)["items"]
+        return found
+
+    node.secret("submariner-broker-secret", plane.admin.token(BROKER, "cluster-east"))
+    broker = {"BROKER_K8S_APISERVER": f"127.0.0.1:{plane.apiserver.port}"}
+    pod = {"name": "submariner-gateway-x"}
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    plane.admin.call(
+        "POST", f"/api/v1/namespaces/{NAMESPACE}/pods", {"metadata": pod, "spec": spec}
+    )
+    agents = node.start("submariner-route-agent.sh", "submariner-routeagent", upstream.ROUTE_AGENT)
+    gateways = node.start("submariner.sh", "submariner-gateway", {**upstream.GATEWAY, **broker})
+
+    async def until(condition: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(60):
+                while not await asyncio.to_thread(condition):
+                    assert node.alive(), f"{gateways.read_text()}\n{agents.read_text()}"
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            pytest.fail(f"{gateways.read_text()}\n{agents.read_text()}")
+
+    def leads() -> bool:
+        return [one["status"]["haStatus"] for one in stored("gateways")] == ["active"]
+
+    def labelled() -> bool:
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['name']}"
+        labels = plane.admin.call("GET", path)["metadata"].get("labels", {})
+        return bool(labels.get("gateway.submariner.io/status") == "active")
+
+    name = "east-submariner-cable-east-192-0-2-1"
+    await until(leads)
+    await until(labelled)
+    await until(lambda: name in {one["metadata"]["name"] for one in stored("endpoints", BROKER)})
+    await until(lambda: "routeagents" in stored("gateways")[0]["status"]["statusFailure"])
+    failure = stored("gateways")[0]["status"]["statusFailure"]
+    assert "a hand-over waits for no node" in failure
+    assert "kubectl apply -k deploy/rbac" in failure
+
+    def agent_says() -> str:
+        told = [one["status"]["statusFailure"] for one in stored("routeagents")]
+        return told[0] if told else ""
+
+    await until(lambda: all(what in agent_says() for what in ("clusters", "gateways")))
+    await node.end()
+    for kind in ("endpoints", "clusters"):
+        for one in stored(kind, BROKER):
+            path = f"/apis/submariner.io/v1/namespaces/{BROKER}/{kind}/{one['metadata']['name']}"
+            plane.admin.call("DELETE", path)
