@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import resource
 import time
@@ -34,6 +35,7 @@ _INTERVAL = 5.0
 _SOON = 0.2
 """Seconds between observations while a cable is new and its handshake is due."""
 _NEW = 10.0
+_CORE_CONTENTS = FilePath("/proc/self/coredump_filter")
 
 log = structlog.get_logger("submariner.wireguard")
 
@@ -266,6 +268,12 @@ def _now() -> float:
 
 
 def _forbid_core_files() -> None:
-    """No core file of this process or of a daemon it starts: keys would be in it."""
+    """No core file of this process or of a daemon it starts: keys would be in it.
+
+    Where a program of the host's takes core files, the kernel asks no limit; what it hands over
+    holds no memory then.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    with contextlib.suppress(OSError):  # a kernel that writes no core files has no such file
+        _CORE_CONTENTS.write_text("0")
