@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from submariner_lab import Flow, Lab, LabSpec, Node, namespaces
 from submariner_lab.matrix import questions, try_all
 from submariner_wireguard.commands import wireguard
+from submariner_wireguard.options import WireGuardOptions
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 START = 60.0
@@ -34,8 +36,10 @@ async def shared_wireguard_lab(request: pytest.FixtureRequest) -> AsyncIterator[
         pytest.skip("the program 'wireguard-go' is absent: apt-get install wireguard-go")
     options = {"wireguard": {"implementation": request.param}}
     async with Lab(LabSpec(driver="wireguard", options=options)) as lab:
+        secrets = keys(lab)  # a test gives one of them up for a new one
         yield lab
-        shown = [path for path in files(lab) if any(key in path.read_bytes() for key in keys(lab))]
+        secrets |= keys(lab)
+        shown = [path for path in files(lab) if any(key in path.read_bytes() for key in secrets)]
         assert shown == []
 
 
@@ -48,11 +52,18 @@ async def lab(shared_wireguard_lab: Lab) -> AsyncIterator[Lab]:
 
 
 def keys(lab: Lab) -> set[bytes]:
-    """The secrets of this lab in every form in which they may be written."""
-    found = [path.read_bytes().strip() for path in lab.folder.glob("*/state/wireguard/*.key")]
-    found.append((lab.folder / "psk").read_bytes().strip())
-    assert len(found) > 1
-    return {form for one in found for form in (one, one.rstrip(b"="))}
+    """The secrets of this lab in every form in which they may be written.
+
+    WireGuard's own tools write keys in base64, the protocol of its sockets in hexadecimal digits.
+    """
+    shared = (lab.folder / "psk").read_bytes()
+    found = lab.folder.glob("*/state/wireguard/*.key")
+    octets = [base64.b64decode(path.read_bytes()) for path in found]
+    assert len(octets) >= len([name for cluster in lab.clusters for name in cluster.gateways])
+    octets.append(WireGuardOptions(psk_file=lab.folder / "psk").preshared_key().reveal())
+    forms = {form for one in octets for form in (one, one.hex().encode(), base64.b64encode(one))}
+    forms |= {shared.strip(), base64.b64encode(shared)}
+    return {form.rstrip(b"=") for form in forms}
 
 
 def files(lab: Lab) -> list[Path]:
