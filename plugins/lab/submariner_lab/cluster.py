@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from submariner_core.api.cable import NO_STANDBY, STANDBY
 from submariner_core.api.model import ConnectionStatus, GatewayObject
 from submariner_lab.blueprint import ClusterSite
 from submariner_lab.errors import LabError
@@ -102,16 +103,31 @@ class Cluster:
         entries = latest.gateways if latest is not None and latest.gateways else ()
         return frozenset(entry.endpoint.hostname for entry in entries[:WARM])
 
+    @property
+    def standby(self) -> bool:
+        """Whether its gateways can hold several cables to one cluster."""
+        return not any(
+            gateway.status.local_endpoint.backend_config.get(STANDBY) == NO_STANDBY
+            for gateway in self.gateways.values()
+        )
+
     def settled(self, others: tuple[Cluster, ...]) -> bool:
-        """Whether one leads, and all warm ones are ready and connected to all those elsewhere."""
-        if self.active is None:
+        """Whether one leads, and all warm ones are ready and connected to all those elsewhere.
+
+        Without standby cables, the active ones are connected to each other, and that is all.
+        """
+        active = self.active
+        if active is None:
             return False
         warm, gateways = self.warm, self.gateways
-        wanted = frozenset[str]().union(*(other.warm for other in others))
+        if self.standby:
+            wanted = frozenset[str]().union(*(other.warm for other in others))
+        else:
+            wanted = frozenset(other.active.site.name for other in others if other.active)
         return len(warm) == min(WARM, len(self.candidates)) and all(
             node.site.name in gateways
             and gateways[node.site.name].status.ready
-            and self.reaches(node) == wanted
+            and self.reaches(node) == (wanted if self.standby or node is active else frozenset())
             for node in self.nodes
             if node.site.name in warm
         )
