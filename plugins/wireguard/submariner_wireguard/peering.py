@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from submariner_wireguard.device import DeviceState, PeerState, change, device_name
+from submariner_wireguard.device import DeviceState, PeerChange, PeerState, change, device_name
 from submariner_wireguard.devices import Devices, Wanted
 from submariner_wireguard.peer import Peer
 from submariner_wireguard.secret import Secret
+
+_BEGIN = 65535
+"""Seconds of a keepalive that is taken back at once: set, it sends, which begins a handshake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,13 @@ class Peering:
         todo = change(held.get(peer.public_key), wanted, moved=moved)
         if todo is None:
             return
-        await self._devices.implementation.change(peer.device, todo)
         before = held.get(peer.public_key)
+        requests = [todo]
+        if before is None and not wanted.keepalive:
+            begin = dataclasses.replace(todo, keepalive=_BEGIN)
+            requests = [begin, PeerChange(peer.public_key, keepalive=0)]
+        for request in requests:
+            await self._devices.implementation.change(peer.device, request)
         held[peer.public_key] = PeerState(
             peer.public_key,
             todo.endpoint or (before.endpoint if before is not None else None),
