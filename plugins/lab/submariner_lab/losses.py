@@ -49,22 +49,23 @@ def judge(sent: Sequence[int], received: Sequence[int]) -> Losses:
     if not received:
         whole = Outage(sent[0], len(sent), (sent[-1] - sent[0]) / 1e9) if sent else None
         return Losses(len(sent), 0, len(sent), 0, 0, (whole,) if whole else ())
-    seen = set()
+    seen = bytearray(len(sent))  # an hour's worth of numbers: no set of objects
     late = duplicates = 0
     highest = received[0]
     for number in received:
-        if number in seen:
+        if seen[number]:
             duplicates += 1
             continue
-        seen.add(number)
+        seen[number] = 1
         if number < highest:
             late += 1
         highest = max(highest, number)
-    first = min(seen)
+    first = min(received)
+    arrived = sum(seen)
     outages = []
     start: int | None = None
     for number in range(first, len(sent)):
-        if number not in seen:
+        if not seen[number]:
             start = number if start is None else start
         elif start is not None:
             outages.append(_outage(sent, start, number))
@@ -72,7 +73,7 @@ def judge(sent: Sequence[int], received: Sequence[int]) -> Losses:
     if start is not None:
         outages.append(_outage(sent, start, len(sent)))
     total = len(sent) - first
-    return Losses(total, len(seen), total - len(seen), late, duplicates, tuple(outages))
+    return Losses(total, arrived, total - arrived, late, duplicates, tuple(outages))
 
 
 def _outage(sent: Sequence[int], first: int, after: int) -> Outage:

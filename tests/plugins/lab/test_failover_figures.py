@@ -8,16 +8,24 @@ from dataclasses import replace
 
 from rich.console import Console
 from submariner_lab.failover.connection import Connection, Outcome, judge
-from submariner_lab.failover.figures import Run, document
+from submariner_lab.failover.figures import Run
+from submariner_lab.failover.markdown import COLUMNS as MARKDOWN
+from submariner_lab.failover.markdown import markdown
+from submariner_lab.failover.summary import summary, whole
 from submariner_lab.failover.table import COLUMNS, cells, report, spread
 from submariner_lab.tcp import StreamReport
 
 from tests.plugins.lab.failover_figures import FAULT, FIGURES, MS, direction, run
 
 
+def documents(*runs: Run) -> list[dict[str, object]]:
+    """As they come back from a file."""
+    return json.loads(json.dumps([run.document() for run in runs]))
+
+
 def printed(*runs: Run) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(report(runs))
+    console.print(report(documents(*runs)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -39,13 +47,14 @@ def test_only_what_was_lost_since_the_fault_counts() -> None:
 
 
 def test_a_run_as_json_has_the_figures_in_the_units_of_their_names() -> None:
-    told = json.loads(json.dumps(document([run()])))["runs"][0]
+    (told,) = documents(run())
     expected = {
         "driver": "vxlan", "scenario": "power-off", "run": 1, "lost_forward": 300,
         "lost_backward": 50, "outage_forward_ms": 300.0, "outage_backward_ms": 50.0,
         "tcp_stall_ms": 420.0, "new_leader": "east-2", "new_leader_s": 2.9, "first_move_ms": 310.0,
     }  # fmt: skip
     assert {name: told[name] for name in expected} == expected
+    assert (told["moves"], told["role_changes"]) == (1, 1)
     assert told["cluster_ip"]["outcome"] == "reset"
     assert told["cluster_ip"]["reset_after_ms"] == 400.0
     assert [one["who"] for one in told["noticed"]] == ["gateway west-1", "gateway east-2"]
@@ -74,6 +83,7 @@ def test_a_table_has_a_line_for_each_scenario_and_the_story_of_each_run() -> Non
     text = printed(run(), run(number=2), run("kill"))
     lines = [line for line in text.splitlines() if line.startswith(" vxlan")]
     assert [line.split()[1] for line in lines] == ["power-off", "kill"]
+    assert text.count("1 moves, 1 changes of role") == 3
     assert text.count("+310 ms  gateway west-1: path to east: east-1 -> east-2") == 3
     assert "connection 2; and 2 more" in text
 
@@ -82,10 +92,50 @@ def test_several_runs_are_told_as_least_median_and_most() -> None:
     assert spread([]) == "-"
     assert spread([1234.6]) == "1,235"
     assert spread([3, 1, 2]) == "1 / 2 / 3"
+    assert spread([4, 1, 2, 100]) == "1 / 3 / 100", "the median of an even number is between two"
     alive = Connection(Outcome.ALIVE, 0.02, 0)
-    found = dict(zip(COLUMNS, cells([run(), run(service=alive)]), strict=True))
+    found = dict(zip(COLUMNS, cells(documents(run(), run(service=alive))), strict=True))
     assert found["ClusterIP"] == "20, 1 of 2 reset"
-    assert dict(zip(COLUMNS, cells([run()]), strict=True))["ClusterIP"] == "reset"
+    assert dict(zip(COLUMNS, cells(documents(run())), strict=True))["ClusterIP"] == "reset"
+
+
+def test_the_summary_has_least_median_and_most_of_each_driver_and_scenario() -> None:
+    alive = Connection(Outcome.ALIVE, 0.02, 0)
+    runs = documents(
+        run(),
+        run(number=2, forward=direction(600, 700), service=alive, lead=None),
+        Run("vxlan", "power-off", 3, failure="not settled"),
+        run("kill"),
+    )
+    assert whole(runs)["runs"] == runs
+    first, second = summary(runs)
+    assert (first["driver"], first["scenario"]) == ("vxlan", "power-off")
+    assert (first["runs"], first["failed"], first["recovered"]) == (2, 1, 2)
+    assert first["lost_forward"] == {"min": 100, "p50": 200, "max": 300}
+    assert first["new_leader_s"] == {"min": 2.9, "p50": 2.9, "max": 2.9}
+    assert first["cluster_ip"] == {
+        "outcomes": {"reset": 1, "alive": 1},
+        "stall_ms": {"min": 20.0, "p50": 20.0, "max": 20.0},
+    }
+    assert (second["scenario"], second["runs"]) == ("kill", 1)
+
+
+def test_the_documentation_has_the_same_figures_as_markdown() -> None:
+    alive = Connection(Outcome.ALIVE, 1.477, 0)
+    failed = Run("vxlan", "sigterm", 1, failure="not settled")
+    runs = documents(run(), run("kill", service=alive, lead=None), failed)
+    assert markdown(runs).splitlines() == [
+        f"| fault | {' | '.join(MARKDOWN[1:])} |",
+        "|---|---|---|---|---|---|---|---|",
+        "| power-off | 300 | 50 | 300 | 50 | 420 | reset | 2.9 |",
+        "| kill | 300 | 50 | 300 | 50 | 420 | 1,477 | – |",
+        "| sigterm | failed |  |  |  |  |  |  |",
+    ]
+    both = markdown([*runs, *({**one, "driver": "direct"} for one in runs)])
+    assert [line for line in both.splitlines() if line.startswith("#")] == [
+        "### vxlan",
+        "### direct",
+    ]
 
 
 def test_a_noisy_machine_and_a_crash_are_not_kept_quiet() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ from rich.console import Console
 from submariner_lab import ending, state
 from submariner_lab.drivers import Drivers
 from submariner_lab.errors import LabError
-from submariner_lab.failover.catalogue import SCENARIOS, SIMILAR
-from submariner_lab.failover.figures import Run, document
+from submariner_lab.failover.catalogue import ASKED, SCENARIOS, SIMILAR
+from submariner_lab.failover.markdown import markdown
 from submariner_lab.failover.picture import draw
+from submariner_lab.failover.saved import load, write
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.series import Say, Series
+from submariner_lab.failover.summary import Document, whole
 from submariner_lab.failover.table import report
 from submariner_lab.spec import STORES
 
@@ -48,7 +51,16 @@ WIDTH = 160
     multiple=True,
     type=click.Choice(list(SCENARIOS)),
     metavar="NAME",
-    help=f"A fault; may be repeated. Without it, all of them: {', '.join(SCENARIOS)}.",
+    help="A fault; may be repeated. Without it, all of them: "
+    f"{', '.join(name for name in SCENARIOS if name not in ASKED)}. "
+    f"Only when asked for: {', '.join(sorted(ASKED))}.",
+)
+@click.option(
+    "--duration",
+    default=3600.0,
+    show_default=True,
+    type=click.FloatRange(1.0),
+    help="Seconds for which nothing happens in fault-free.",
 )
 @click.option(
     "--runs",
@@ -62,14 +74,22 @@ WIDTH = 160
     "-o",
     "--output",
     "form",
-    type=click.Choice(["table", "json"]),
+    type=click.Choice(["table", "json", "markdown"]),
     default="table",
     show_default=True,
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the figures here instead of to stdout.",
+    help="Write the figures here instead of to stdout, after each run those so far.",
+)
+@click.option(
+    "--from",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Measure nothing: tell what this JSON file has, and all others given so.",
 )
 @click.option(
     "--picture",
@@ -84,8 +104,9 @@ WIDTH = 160
     help="Where labs are recorded, with their files.",
 )
 def failover(
-    drivers: tuple[str, ...], store: str, names: tuple[str, ...], runs: int, quick: bool,
-    form: str, out: Path | None, picture: Path | None, root: Path,
+    drivers: tuple[str, ...], store: str, names: tuple[str, ...], duration: float, runs: int,
+    quick: bool, form: str, out: Path | None, files: tuple[Path, ...], picture: Path | None,
+    root: Path,
 ) -> None:  # fmt: skip
     """Measure what each fault costs, per cable driver, in a lab of two clusters.
 
@@ -95,11 +116,23 @@ def failover(
     if quick and (runs > 1 or len(drivers) > 1):
         raise click.UsageError("--quick is one driver and one run")
     _check_files(out, picture)
+    if files:
+        _tell_saved(files, form, out, picture)
+        return
     for lab_id in state.remove_orphans(root):
         click.echo(f"removed lab {lab_id}, whose owner is gone", err=True)
-    chosen = names or [name for name in SCENARIOS if not (quick and name in SIMILAR)]
+    left_out = ASKED | SIMILAR if quick else ASKED
+    chosen = names or [name for name in SCENARIOS if name not in left_out]
     scenarios = [SCENARIOS[name] for name in chosen]
-    series = Series(runs, quick=quick, root=root, say=_progress(), store=store)
+    series = Series(
+        runs,
+        quick=quick,
+        root=root,
+        say=_progress(),
+        store=store,
+        duration=duration,
+        ended=lambda: _tell(_documents(series), form, out) if out is not None else None,
+    )
     ended: ending.Ended | None = None
     broken = ""
     try:
@@ -110,7 +143,7 @@ def failover(
     except LabError as error:
         broken = str(error)
     if series.done or not (broken or ended):
-        _tell(series.done, form, out)
+        _tell(_documents(series), form, out)
         if picture is not None:
             picture.write_text(draw(series.done))
     failed = [run for run in series.done if run.failure]
@@ -150,16 +183,36 @@ def _progress() -> Say:
     return lambda line: click.echo(f"{time.monotonic() - began:6.1f} s  {line}", err=True)
 
 
-def _tell(runs: Sequence[Run], form: str, out: Path | None) -> None:
-    if form == "json":
-        text = json.dumps(document(runs), indent=2)
-        if out is None:
-            click.echo(text)
-        else:
-            out.write_text(text + "\n")
-    elif out is None:
-        console = Console()
+def _documents(series: Series) -> list[Document]:
+    return [run.document() for run in series.done]
+
+
+def _tell_saved(files: Sequence[Path], form: str, out: Path | None, picture: Path | None) -> None:
+    """Raises a usage error for what saved figures are not enough for."""
+    if picture is not None:
+        raise click.UsageError("--picture needs every packet of a run, which files do not keep")
+    try:
+        runs = load(files)
+    except LabError as error:
+        raise click.ClickException(str(error)) from error
+    _tell(runs, form, out)
+
+
+def _tell(runs: Sequence[Document], form: str, out: Path | None) -> None:
+    console = Console()
+    if out is None and form == "table":
         Console(width=None if console.is_terminal else WIDTH).print(report(runs))
+    elif out is None:
+        click.echo(_text(runs, form), nl=False)
     else:
-        with out.open("w") as file:
-            Console(file=file, width=WIDTH).print(report(runs))
+        write(out, _text(runs, form))
+
+
+def _text(runs: Sequence[Document], form: str) -> str:
+    if form == "json":
+        return json.dumps(whole(runs), indent=2) + "\n"
+    if form == "markdown":
+        return markdown(runs) + "\n"
+    page = io.StringIO()
+    Console(file=page, width=WIDTH).print(report(runs))
+    return page.getvalue()

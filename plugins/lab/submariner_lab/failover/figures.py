@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from submariner_lab.failover.connection import Connection, Outcome
@@ -71,6 +70,16 @@ class Figures:
         """Processes that moved on evidence: they remember it for minutes, and move later."""
         return frozenset(notice.process for notice in self.noticed if notice.on_evidence)
 
+    @property
+    def moves(self) -> int:
+        """Changes of path, of gateways and nodes together, returns included."""
+        return sum(notice.moves for notice in self.noticed)
+
+    @property
+    def role_changes(self) -> int:
+        """Times that a gateway took the lead or lost it."""
+        return len(self.noticed) - self.moves
+
     def document(self) -> dict[str, object]:
         """As JSON values; times in the unit that the name tells."""
         move = first_move(self.noticed)
@@ -89,6 +98,8 @@ class Figures:
             "new_leader": None if self.lead is None else self.lead.node,
             "new_leader_s": None if self.lead is None else round(self.lead.at, 3),
             "first_move_ms": None if move is None else _ms(move.at),
+            "moves": self.moves,
+            "role_changes": self.role_changes,
             "noticed": [_notice(notice) for notice in self.noticed],
             "events": [{"at_ms": _ms(event.at), "what": event.what} for event in self.events],
             "facts": self.facts,
@@ -127,11 +138,6 @@ class Run:
             return {**head, **self.figures.document()}
         reason = {"impossible": self.impossible} if self.impossible else {"failure": self.failure}
         return {**head, **reason}
-
-
-def document(runs: Iterable[Run]) -> dict[str, object]:
-    """All runs as JSON values."""
-    return {"runs": [run.document() for run in runs]}
 
 
 def _ms(seconds: float) -> float:

@@ -26,7 +26,9 @@ TAIL, QUICK_TAIL = 3.0, 1.0
 """Seconds of watching once all flows again: late changes show, and reports get published."""
 
 
-async def measure(lab: Lab, scenario: Scenario, *, quick: bool = False) -> Figures:
+async def measure(
+    lab: Lab, scenario: Scenario, *, quick: bool = False, duration: float = 0.0
+) -> Figures:
     """Put a whole lab through a scenario. Raises :class:`LabError` where that cannot be done."""
     here, there = (cluster.nodes[-1] for cluster in lab.clusters[:2])
     watched = lab.folder / "watcher.out"
@@ -44,7 +46,7 @@ async def measure(lab: Lab, scenario: Scenario, *, quick: bool = False) -> Figur
                 raise LabError(f"no echo before the fault: {await stream.stop()}")
         # what came before may have cost somebody the lease only now
         await lab.until(lambda: all(c.active for c in lab.clusters), LED, "every cluster is led")
-        stage = Stage(lab, flow, quick=quick)
+        stage = Stage(lab, flow, quick=quick, duration=duration)
         await scenario.act(stage)
         recovered = await _recovered(flow, pod, service)
         await asyncio.sleep(QUICK_TAIL if quick else TAIL)

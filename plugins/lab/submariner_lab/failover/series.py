@@ -19,16 +19,30 @@ Say = Callable[[str], None]
 
 
 class Series:
-    """Puts labs through scenarios. ``say`` gets a line of progress at a time."""
+    """Puts labs through scenarios. ``say`` gets a line of progress at a time.
+
+    ``duration`` is in seconds, for the scenario in which nothing happens. ``ended`` is called
+    after each run, of which :attr:`done` has it then.
+    """
 
     def __init__(
-        self, runs: int, *, quick: bool, root: Path, say: Say, store: str = "local"
+        self,
+        runs: int,
+        *,
+        quick: bool,
+        root: Path,
+        say: Say,
+        store: str = "local",
+        duration: float = 0.0,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._runs = runs
         self._quick = quick
         self._root = root
         self._say = say
         self._store = store
+        self._duration = duration
+        self._ended = ended
         self.done: list[Run] = []
         """Every run so far, in order."""
 
@@ -46,6 +60,7 @@ class Series:
                 while waiting:
                     scenario, number = waiting.popleft()
                     self.done.append(await self._one(lab, driver, scenario, number))
+                    self._ended()
                     if self.done[-1].failure:
                         break
                     figures = self.done[-1].figures
@@ -62,7 +77,7 @@ class Series:
         try:
             await lab.restore(SETTLE)
             await lab.until(lab.following, SETTLE, "every node sends through the leader")
-            figures = await measure(lab, scenario, quick=self._quick)
+            figures = await measure(lab, scenario, quick=self._quick, duration=self._duration)
         except Impossible as error:
             self._say(f"{name}: not possible: {error}")
             return Run(driver, scenario.name, number, impossible=str(error))

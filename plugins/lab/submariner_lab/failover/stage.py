@@ -33,13 +33,17 @@ class Stage:
     """What a scenario plays on. ``quick`` asks it to be short.
 
     Forward is from ``here`` (the cluster that is hit) to ``there``; ``flow`` runs between them.
+    ``duration`` is how long nothing happens, in seconds, where that is the scenario.
     ``facts`` are what a scenario wants told beside the figures.
     """
 
-    def __init__(self, lab: Lab, flow: Flow, *, quick: bool = False) -> None:
+    def __init__(
+        self, lab: Lab, flow: Flow, *, quick: bool = False, duration: float = 0.0
+    ) -> None:
         self.lab = lab
         self.flow = flow
         self.quick = quick
+        self.duration = duration
         self.here, self.there = lab.clusters[:2]
         self.active = self.here.leader
         others = [node for node in self.here.candidates if node is not self.active]

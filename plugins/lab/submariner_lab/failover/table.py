@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from submariner_lab.failover.connection import Connection, Outcome
-from submariner_lab.failover.figures import Figures, Run
+from submariner_lab.failover.connection import Outcome
 from submariner_lab.failover.lease import LEASE
-from submariner_lab.failover.noticed import Notice, first_move
+from submariner_lab.failover.summary import Document, grouped, measured, values
 
 LEGEND = (
     "-> is from the cluster that is hit to the other, <- the way back; 1,000 packets a second"
@@ -31,7 +31,7 @@ SHOWN = 3
 """Items of a long fact that people get to see; JSON has all."""
 
 
-def report(runs: Sequence[Run]) -> RenderableType:
+def report(runs: Sequence[Document]) -> RenderableType:
     """All of it."""
     parts: list[RenderableType] = [table(runs), Text(LEGEND), Text()]
     for run in runs:
@@ -39,41 +39,44 @@ def report(runs: Sequence[Run]) -> RenderableType:
     return Group(*parts)
 
 
-def table(runs: Sequence[Run]) -> Table:
+def table(runs: Sequence[Document]) -> Table:
     """A line for each driver and scenario."""
     board = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("driver", "scenario"):
         board.add_column(heading, no_wrap=True)
     for heading in COLUMNS:
         board.add_column(heading, justify="right")
-    for (driver, scenario), group in itertools.groupby(runs, lambda r: (r.driver, r.scenario)):
-        board.add_row(driver, scenario, *cells(tuple(group)))
+    for (driver, scenario), group in grouped(runs).items():
+        board.add_row(driver, scenario, *cells(group))
     return board
 
 
-def cells(runs: Sequence[Run]) -> tuple[str, ...]:
+def cells(runs: Sequence[Document]) -> tuple[str, ...]:
     """The figures of the runs of one scenario, or why there are none."""
-    figures = [run.figures for run in runs if run.figures is not None]
-    if not figures:
-        impossible = next((run.impossible for run in runs if run.impossible), "")
-        return ("not possible" if impossible else "failed", *("",) * (len(COLUMNS) - 1))
-    moves = [first_move(one.noticed) for one in figures]
+    found = measured(runs)
+    if not found:
+        return (unmeasured(runs), *("",) * (len(COLUMNS) - 1))
     return (
-        spread([one.forward.lost for one in figures]),
-        spread([one.backward.lost for one in figures]),
-        spread([one.forward.outage * 1000 for one in figures]),
-        spread([one.backward.outage * 1000 for one in figures]),
-        connections([one.pod for one in figures]),
-        connections([one.service for one in figures]),
-        spread([move.at * 1000 for move in moves if move is not None]),
-        spread([one.lead.at for one in figures if one.lead is not None], digits=1),
+        spread(values(found, "lost_forward")),
+        spread(values(found, "lost_backward")),
+        spread(values(found, "outage_forward_ms")),
+        spread(values(found, "outage_backward_ms")),
+        connections([run["tcp"] for run in found]),
+        connections([run["cluster_ip"] for run in found]),
+        spread(values(found, "first_move_ms")),
+        spread(values(found, "new_leader_s"), digits=1),
     )
 
 
-def connections(found: Sequence[Connection]) -> str:
+def unmeasured(runs: Iterable[Document]) -> str:
+    """Why a scenario has no figures, in two words."""
+    return "not possible" if any("impossible" in run for run in runs) else "failed"
+
+
+def connections(found: Sequence[Mapping[str, Any]]) -> str:
     """How long they stalled; those that did not live on by name."""
-    alive = [one.stall * 1000 for one in found if one.outcome is Outcome.ALIVE]
-    ended = [one.outcome.value for one in found if one.outcome is not Outcome.ALIVE]
+    alive = [one["stall_ms"] for one in found if one["outcome"] == Outcome.ALIVE]
+    ended = [one["outcome"] for one in found if one["outcome"] != Outcome.ALIVE]
     parts = [spread(alive)] if alive else []
     for outcome in sorted(set(ended)):
         count = ended.count(outcome)
@@ -81,45 +84,46 @@ def connections(found: Sequence[Connection]) -> str:
     return ", ".join(parts)
 
 
-def spread(values: Sequence[float], digits: int = 0) -> str:
+def spread(found: Sequence[float], digits: int = 0) -> str:
     """One value as it is, several as least / median / most, a dash for none."""
-    if not values:
+    if not found:
         return "-"
-    ordered = sorted(values)
-    if len(ordered) == 1:
-        return f"{ordered[0]:,.{digits}f}"
-    chosen = (ordered[0], ordered[len(ordered) // 2], ordered[-1])
+    if len(found) == 1:
+        return f"{found[0]:,.{digits}f}"
+    chosen = (min(found), statistics.median(found), max(found))
     return " / ".join(f"{value:,.{digits}f}" for value in chosen)
 
 
-def story(run: Run) -> Iterable[str]:
+def story(run: Document) -> Iterable[str]:
     """What happened in one run, line by line."""
-    yield f"{run.driver} {run.scenario}, run {run.number}"
-    if run.impossible:
-        yield f"    not possible with this release: {run.impossible}"
-    elif run.figures is None:
-        yield f"    failed: {run.failure}"
+    yield f"{run['driver']} {run['scenario']}, run {run['run']}"
+    if "impossible" in run:
+        yield f"    not possible with this release: {run['impossible']}"
+    elif "failure" in run:
+        yield f"    failed: {run['failure']}"
     else:
-        yield from _course(run.figures)
+        yield from _course(run)
 
 
-def _course(figures: Figures) -> Iterable[str]:
-    lines = [(event.at, f"* {event.what}") for event in figures.events]
-    lines += [(notice.at, _change(notice)) for notice in figures.noticed]
+def _course(run: Document) -> Iterable[str]:
+    lines = [(event["at_ms"], f"* {event['what']}") for event in run["events"]]
+    lines += [(notice["at_ms"], _change(notice)) for notice in run["noticed"]]
     for at, text in sorted(lines):
-        yield f"  {at * 1000:>+10,.0f} ms  {text}"
-    for name, value in figures.facts.items():
+        yield f"  {at:>+10,.0f} ms  {text}"
+    if "moves" in run:
+        yield f"{'':17}{run['moves']} moves, {run['role_changes']} changes of role"
+    for name, value in run["facts"].items():
         yield f"{'':17}{name}: {_fact(value)}"
-    if figures.service.outcome is not Outcome.ALIVE:
-        yield f"{'':17}ClusterIP connection: {figures.service.error or 'no echo to the end'}"
-    if figures.lease > LEASE:
-        yield f"{'':17}the lease was widened to {figures.lease:g} s: a slow machine"
-    if not figures.recovered:
+    if run["cluster_ip"]["outcome"] != Outcome.ALIVE:
+        yield f"{'':17}ClusterIP connection: {run['cluster_ip']['error'] or 'no echo to the end'}"
+    if run["lease_s"] > LEASE:
+        yield f"{'':17}the lease was widened to {run['lease_s']:g} s: a slow machine"
+    if not run["recovered"]:
         yield f"{'':17}traffic did not flow again"
-    before = figures.forward.before + figures.backward.before
+    before = run["lost_before_fault"]
     if before:
         yield f"{'':17}{before} packets were lost before the fault: a noisy machine"
-    for name in figures.crashes:
+    for name in run["crashed"]:
         yield f"{'':17}a traceback in the log of {name}"
 
 
@@ -133,6 +137,6 @@ def _fact(value: object) -> str:
     return str(value)
 
 
-def _change(notice: Notice) -> str:
-    before, after = notice.before or "none", notice.after or "none"
-    return f"{notice.who}: {notice.subject}: {before} -> {after} ({notice.cause})"
+def _change(notice: Mapping[str, Any]) -> str:
+    before, after = notice["before"] or "none", notice["after"] or "none"
+    return f"{notice['who']}: {notice['subject']}: {before} -> {after} ({notice['cause']})"
