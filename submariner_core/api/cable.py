@@ -17,6 +17,8 @@ from submariner_core.api.naming import IPAddress
 STANDBY = "standby"
 NO_STANDBY = "false"
 """What a driver with :data:`Capability.STANDBY` advertises where this very node cannot keep it."""
+IP_PROTOCOL = "ip-protocol"
+"""Under which a driver advertises a protocol above IP that it has its packets in, beside UDP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class CableDriver(abc.ABC):
         """Bring the device or daemon up, or adopt what is there untouched.
 
         Returns what to advertise in ``backend_config`` (public key, port, …) under plain keys;
-        ``{STANDBY: NO_STANDBY}`` among them has both ends keep to one cable for this pair.
+        ``{STANDBY: NO_STANDBY}`` among them has both ends keep to one cable for this pair;
+        ``{IP_PROTOCOL: "50"}``, ESP's number, has the node's packet filter accept it.
         May be called again with a changed ``local``.
         """
 

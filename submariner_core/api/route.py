@@ -23,7 +23,8 @@ class NodePlan:
 
     ``gateways`` are the live gateways of the own cluster, leader first; ``carries`` is the one
     this node sends through, or ``None`` while there is none. ``peers`` are the other nodes, needed
-    on a gateway node only. ``cable_ports`` are the UDP ports of cables, to be accepted.
+    on a gateway node only. ``cable_ports`` are the UDP ports of cables, to be accepted;
+    ``cable_protocols`` the numbers of other protocols above IP that their packets have (ESP: 50).
     """
 
     node: OverlayPeer
@@ -35,6 +36,7 @@ class NodePlan:
     service_cidr: tuple[IPNetwork, ...]
     peers: tuple[OverlayPeer, ...] = ()
     cable_ports: tuple[int, ...] = ()
+    cable_protocols: tuple[int, ...] = ()
 
     @property
     def carries_itself(self) -> bool:

@@ -87,6 +87,11 @@ def udp_port(*ports: int | tuple[int, int]) -> Expression:
     return _match(left, values[0] if len(values) == 1 else {"set": values})
 
 
+def ip_protocol(number: int) -> Expression:
+    """This protocol above IP, by its number."""
+    return _match({"meta": {"key": "l4proto"}}, number)
+
+
 def connection(*states: Literal["new", "established", "related", "invalid"]) -> Expression:
     """Connection tracking sees the packet in one of these states."""
     return {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": list(states)}}

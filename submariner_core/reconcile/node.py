@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from submariner_core.api.cable import IP_PROTOCOL
 from submariner_core.api.model import (
     Endpoint,
     EndpointObject,
@@ -110,6 +111,7 @@ def decide(view: NodeView, now: float) -> NodeDecision:
         service_cidr=site.service_cidr,
         peers=_peers(view, now) if on_gateway else (),
         cable_ports=_cable_ports(view, now) if on_gateway else (),
+        cable_protocols=_cable_protocols(view, now) if on_gateway else (),
     )
     # An own Endpoint that is past its hold is still remembered: the node has had a plan.
     remembered = {site.cluster_id: view.chosen[site.cluster_id]} if own is None else {}
@@ -259,20 +261,30 @@ def _cable_ports(view: NodeView, now: float) -> tuple[int, ...]:
 
     A driver's own port is under ``udp-port``, that of a further driver under ``NAME/udp-port``.
     """
-    node = view.site.node
     ports: set[int] = set()
+    for name, first in _advertised(view, now):
+        if name in {"udp-port", "natt-discovery-port"}:
+            span = SLOTS if name == "udp-port" else range(1)
+            ports.update(first + slot for slot in span if 0 < first + slot <= 65535)
+    return tuple(sorted(ports))
+
+
+def _cable_protocols(view: NodeView, now: float) -> tuple[int, ...]:
+    """The protocols above IP that this node's cables use beside UDP."""
+    found = {number for name, number in _advertised(view, now) if name == IP_PROTOCOL}
+    return tuple(sorted(number for number in found if 0 < number < 255))
+
+
+def _advertised(view: NodeView, now: float) -> Iterator[tuple[str, int]]:
+    """The numbers that this node's own gateway advertises, whatever the driver."""
+    node = view.site.node
     for gateway in _gateways(view, now):
         endpoint = gateway.status.local_endpoint
         if node.hostname != endpoint.hostname and node.address != endpoint.private_ip:
             continue
         for key, text in endpoint.backend_config.items():
-            name = key.rpartition("/")[2]
-            if name not in {"udp-port", "natt-discovery-port"} or not text.isdecimal():
-                continue
-            first = int(text)
-            span = SLOTS if name == "udp-port" else range(1)
-            ports.update(first + slot for slot in span if 0 < first + slot <= 65535)
-    return tuple(sorted(ports))
+            if text.isascii() and text.isdecimal():
+                yield key.rpartition("/")[2], int(text)
 
 
 def _peer(endpoint: Endpoint) -> OverlayPeer:

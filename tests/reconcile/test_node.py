@@ -187,6 +187,18 @@ def test_a_listed_gateway_knows_all_nodes_and_its_ports():
     assert not plan.carries_itself
     assert set(plan.peers) == {ME, OverlayPeer("gw1", GW1)}
     assert plan.cable_ports == tuple(range(4500, 4508))
+    assert plan.cable_protocols == ()
+
+
+@pytest.mark.parametrize("key", ["ip-protocol", "libreswan/ip-protocol"])
+def test_a_gateway_accepts_the_protocol_that_its_driver_advertises(key):
+    me = OverlayPeer(f"node-{GW2}", GW2)
+    config = {key: "50", "other": "51", "vxlan/ip-protocol": "any"}
+    mine = replace(own(GW2).spec, backend_config=config)
+    gateway = GatewayObject(Metadata("gw2"), Gateway("1", HAStatus.PASSIVE, mine))
+    view = seen(own(), gateway, site=replace(SITE, node=me))
+    assert decide(view, 0.0).plan.cable_protocols == (50,)
+    assert decide(seen(own(), gateway), 0.0).plan.cable_protocols == ()
 
 
 def test_a_gateway_that_is_not_listed_yet_is_one_by_its_own_object():

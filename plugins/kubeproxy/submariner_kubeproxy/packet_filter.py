@@ -46,6 +46,10 @@ def document(
         nft.base_chain("input", "filter", "input", _BEFORE_FILTER),
         nft.rule("input", *back, _set_mark(options.mark)),
         nft.rule("input", nft.udp_port(PORT, *plan.cable_ports), _set_mark(options.mark)),
+        *(
+            nft.rule("input", nft.ip_protocol(number), _set_mark(options.mark))
+            for number in plan.cable_protocols
+        ),
         nft.base_chain("clamp", "filter", "postrouting", nft.MANGLE),
         nft.rule("clamp", *out, nft.opens_tcp(), nft.clamp_mss(options.mss)),
         nft.rule("clamp", *back, nft.opens_tcp(), nft.clamp_mss(options.mss)),

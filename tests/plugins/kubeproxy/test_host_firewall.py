@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 
 import pytest
 from submariner_kubeproxy import host_firewall
@@ -10,6 +11,7 @@ from submariner_kubeproxy import host_firewall
 pytestmark = pytest.mark.netns
 
 ACCEPT = "-m mark --mark 0x2000/0x2000"
+ESP = 50
 
 
 def forward(site, node: str = "worker", chain: str = "FORWARD") -> list[str]:
@@ -110,3 +112,19 @@ async def test_iptables_legacy_is_treated_alike(site):
         assert await host_firewall.remove()
     assert site.run("worker", ["iptables-legacy", "-S", "FORWARD"]).split("\n")[0] == rules[0]
     assert ACCEPT not in site.run("worker", ["iptables-legacy", "-S"])
+
+
+async def test_a_gateway_whose_input_drops_takes_plain_esp_where_cables_have_it(site):
+    site.run("gw1", ["iptables-nft", "-P", "INPUT", "DROP"])
+    driver = site.driver("gw1")
+    await site.apply("gw1", driver, site.plan("gw1"))
+    with site.factory.entered(site.name["gw1"]):
+        taken = socket.socket(socket.AF_INET, socket.SOCK_RAW, ESP)
+    with site.factory.entered(site.name["gw2"]):
+        peer = socket.socket(socket.AF_INET, socket.SOCK_RAW, ESP)
+    with taken, peer:
+        taken.settimeout(1)
+        peer.sendto(b"refused!", (str(site.node["gw1"].address), 0))
+        await site.apply("gw1", driver, site.plan("gw1", cable_protocols=(ESP,)))
+        peer.sendto(b"accepted", (str(site.node["gw1"].address), 0))
+        assert taken.recv(100)[20:] == b"accepted"

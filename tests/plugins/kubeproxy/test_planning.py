@@ -165,6 +165,13 @@ def test_cable_ports_are_accepted_on_gateways():
     assert "4800" in rule
 
 
+def test_other_protocols_of_cables_are_accepted_too():
+    rules = chain(replace(SELF, cable_protocols=(50,)), "input")
+    (rule,) = (one for one in rules if "l4proto" in one)
+    assert "50" in rule
+    assert not any("l4proto" in one for one in chain(SELF, "input"))
+
+
 def test_overlapping_prefixes_make_one_set_member():
     nested = (IPv4Network("10.2.0.0/16"), IPv4Network("10.2.3.0/24"))
     sets = [
