@@ -61,6 +61,10 @@ class Subject:
         found = {rule.incoming for rule in rules if rule.table == ARRIVED_TABLE and rule.incoming}
         return tuple(sorted(found))
 
+    async def cables_stand(self) -> bool:
+        """Whether a gateway process has set this node up, and its data path is there."""
+        return any(is_own_rule(rule) for rule in await self.kernel.rules.list())
+
     async def own_devices(self) -> tuple[str, ...]:
         """The devices that this project made here."""
         overlay = (OVERLAY_DEVICE,) if await self.overlay_stands() else ()

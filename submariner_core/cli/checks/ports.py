@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from submariner_core.api.network import Link
@@ -25,10 +25,13 @@ async def udp_ports(subject: Subject) -> Sequence[Finding]:
         for link in await subject.kernel.links.list()
         if link.vxlan is not None
     }
-    return [_port(port, listening, own) for port in (OVERLAY_PORT, *cables)]
+    stand = cables if await subject.cables_stand() else ()
+    return [_port(port, listening, own, stand) for port in (OVERLAY_PORT, *cables)]
 
 
-def _port(port: int, listening: Mapping[int, Link], own: set[str]) -> Finding:
+def _port(
+    port: int, listening: Mapping[int, Link], own: set[str], stand: Collection[int]
+) -> Finding:
     check = f"UDP port {port}"
     link = listening.get(port)
     if link is not None and link.name in own:
@@ -39,6 +42,8 @@ def _port(port: int, listening: Mapping[int, Link], own: set[str]) -> Finding:
     if _is_free(port):
         return ok(check, "free")
     user = user_of(port)
+    if port in stand:  # WireGuard's in the kernel, and daemons, cannot be told from others' by it
+        return ok(check, f"in use by {user}, and a gateway's cables stand here")
     return error(check, f"in use by {user}", "choose another port, or stop what uses it")
 
 

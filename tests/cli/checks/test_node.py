@@ -124,6 +124,18 @@ async def test_a_port_in_use_names_the_process(kernel: Kernel) -> None:
     assert (await ports.udp_ports(Subject(kernel)))[0].verdict is OK
 
 
+async def test_a_cables_port_that_is_in_use_while_cables_stand_is_no_mistake(
+    kernel: Kernel, shell: Shell
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 4500))
+        assert verdicts(await ports.udp_ports(Subject(kernel)))["UDP port 4500"] is ERROR
+        shell("ip rule add iif vx-submariner lookup 100 priority 100")
+        found = {finding.check: finding for finding in await ports.udp_ports(Subject(kernel))}
+    assert found["UDP port 4500"].verdict is OK
+    assert "in use by process" in found["UDP port 4500"].detail
+
+
 async def test_the_ports_are_those_of_the_settings(kernel: Kernel) -> None:
     subject = configured(
         kernel,
