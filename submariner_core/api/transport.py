@@ -81,6 +81,14 @@ class Deleted:
 Event = Snapshot | Put | Deleted
 
 
+@dataclass(frozen=True, slots=True)
+class NodeMarks:
+    """What a cluster says of one of its nodes."""
+
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
 class Transport(abc.ABC):
     """One store. Every method raises :class:`StoreUnavailable` when it cannot be reached.
 
@@ -130,6 +138,14 @@ class Transport(abc.ABC):
         nothing: tuple[bool, ...] = ()
         for cordoned in nothing:
             yield cordoned
+
+    async def read_node(self, node: str) -> NodeMarks | None:
+        """The labels and annotations of ``node``, asked for once, at a daemon's start.
+
+        For a datastore that also knows nodes; ``None`` where there is no such node, and by
+        default.
+        """
+        return None
 
     async def close(self) -> None:
         """Release connections. May be called twice."""

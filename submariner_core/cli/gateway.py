@@ -20,9 +20,10 @@ def gateway(context: click.Context, config: Path | None) -> None:
         return
     from submariner_core.api.info import Role
     from submariner_core.cli.checks.privileges import NET_ADMIN, NET_RAW, demand
-    from submariner_core.config import Task, load, requested_task
+    from submariner_core.config import Task, requested_task
+    from submariner_core.config.node_marks import of_a_gateway
     from submariner_core.engine.gateway import Gateway
-    from submariner_core.loading import load_from
+    from submariner_core.loading import load_from, load_on_node
     from submariner_core.observe.logs import configure
 
     task = requested_task(os.environ)
@@ -40,7 +41,7 @@ def gateway(context: click.Context, config: Path | None) -> None:
         uninstall(loaded, on_gateway=True)
         return
     demand(NET_ADMIN, *((NET_RAW,) if loaded.settings.health_check.enabled else ()))
-    reread = (lambda: load(config, os.environ)) if config is not None else None
+    loaded, reread = load_on_node(loaded, config, os.environ, of_a_gateway, roles)
     asyncio.run(Gateway(loaded.settings, loaded, reread).run())
 
 

@@ -17,8 +17,9 @@ def route_agent(config: Path | None) -> None:
     """Run this node's route agent until SIGTERM or SIGINT; the data path stays when it exits."""
     from submariner_core.api.info import Role
     from submariner_core.cli.checks.privileges import NET_ADMIN, demand
-    from submariner_core.config import Task, load, requested_task
-    from submariner_core.loading import load_from
+    from submariner_core.config import Task, requested_task
+    from submariner_core.config.node_marks import of_a_node
+    from submariner_core.loading import load_from, load_on_node
     from submariner_core.observe.logs import configure
     from submariner_core.routeagent.agent import RouteAgent
 
@@ -28,7 +29,8 @@ def route_agent(config: Path | None) -> None:
 
         wait(config, os.environ)
         return
-    loaded = load_from(config, os.environ, roles=(Role.BROKER, Role.ROUTE, Role.EXTENSION))
+    roles = (Role.BROKER, Role.ROUTE, Role.EXTENSION)
+    loaded = load_from(config, os.environ, roles=roles)
     configure(loaded.settings.log)
     if task is Task.UNINSTALL:
         from submariner_core.cli.node.task import uninstall
@@ -36,5 +38,5 @@ def route_agent(config: Path | None) -> None:
         uninstall(loaded, on_gateway=False)
         return
     demand(NET_ADMIN)  # it does most of its work without probes, and says so
-    reread = (lambda: load(config, os.environ)) if config is not None else None
+    loaded, reread = load_on_node(loaded, config, os.environ, of_a_node, roles)
     asyncio.run(RouteAgent(loaded.settings, loaded, reread).run())

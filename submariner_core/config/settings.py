@@ -222,6 +222,7 @@ class Settings(_Model):
     node_name: Name = Field(default_factory=socket.gethostname)
     private_ip: UnderlayAddress | None = None
     public_ip: str = ""
+    node_public_ip: str = ""
     nat_enabled: bool = False
     nat_discovery: NatDiscovery = NatDiscovery()
     state_dir: Path = Path("/var/lib/submariner")
@@ -249,7 +250,7 @@ class Settings(_Model):
         """All ranges of this cluster, pods' first."""
         return (*self.cluster_cidr, *self.service_cidr, *self.global_cidr)
 
-    @field_validator("public_ip")
+    @field_validator("public_ip", "node_public_ip")
     @classmethod
     def _entries_have_a_method(cls, value: str) -> str:
         sources(value)

@@ -119,7 +119,9 @@ class Engine:
         self.router = Router(self._kernel, post)
         self._lanes = Lanes(dict(self._drivers), post)
         self._public_ip = PublicIp(
-            settings.public_ip, self._public_ip_changed, settings.state_dir / "public-ip"
+            settings.node_public_ip or settings.public_ip,
+            self._public_ip_changed,
+            settings.state_dir / "public-ip",
         )
         self._opening = Opening(
             settings,

@@ -14,6 +14,9 @@ from submariner_core.kernel import Kernel
 from submariner_core.reconcile.nat_peers import PORT_KEY
 from submariner_core.reconcile.state import Site
 
+PUBLIC_IP_KEY = "public-ip"
+"""Says in what way the node's public address is learnt, where the node says so."""
+
 
 async def health_check_ip(cluster_cidr: Sequence[IPNetwork], kernel: Kernel) -> IPv4Address | None:
     """The node's first address inside a cluster CIDR (the CNI's), or ``None``."""
@@ -60,6 +63,8 @@ def own_endpoint(
     asks at the port of NAT discovery is answered.
     """
     backend, backend_config = advertised
+    if settings.node_public_ip:
+        backend_config = {PUBLIC_IP_KEY: settings.node_public_ip, **backend_config}
     if settings.nat_discovery.port:
         backend_config = {PORT_KEY: str(settings.nat_discovery.port), **backend_config}
     return Endpoint(

@@ -4,6 +4,7 @@ from submariner_core.loading.commands import load_command
 from submariner_core.loading.facade import Hooks
 from submariner_core.loading.loaded import Loaded
 from submariner_core.loading.loader import load, load_from
+from submariner_core.loading.on_node import load_on_node
 from submariner_core.loading.report import PluginReport, installed_plugins
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "load",
     "load_command",
     "load_from",
+    "load_on_node",
 ]

@@ -40,7 +40,7 @@ class LoadedPart:
 
 
 class Loaded:
-    """What :func:`load` gives. Nothing is open yet; each factory is called at most once."""
+    """What :func:`load` gives. Nothing is open yet; each object is made once."""
 
     def __init__(self, settings: Settings, parts: tuple[LoadedPart, ...], hooks: Hooks) -> None:
         self.settings = settings
@@ -63,6 +63,11 @@ class Loaded:
     def datastore(self) -> Transport:
         """The own cluster's store."""
         return self._transport(self._required("datastore"))
+
+    def another_datastore(self) -> Transport:
+        """A transport of the caller's own to the own cluster's store."""
+        one = self._required("datastore")
+        return self.hooks.transport(one.part.name, one.options, one.part.title)
 
     def broker(self) -> Transport | None:
         """The store where clusters meet, if there is one."""

@@ -10,7 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from submariner_core.api.fencing import check_fence, guard_of
-from submariner_core.api.transport import Deleted, Event, Fence, Kind, Put, Record, Ref, Snapshot
+from submariner_core.api.transport import (
+    Deleted,
+    Event,
+    Fence,
+    Kind,
+    NodeMarks,
+    Put,
+    Record,
+    Ref,
+    Snapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class Subscription:
 
 
 class MemoryStore:
-    """Records of one store, with fencing and watchers; and which nodes are cordoned.
+    """Records of one store, with fencing and watchers; and nodes: who is cordoned, their marks.
 
     ``writes`` counts changes that were really made, so that a test can show that nothing was
     written. Records are copied on their way in: what a caller does to its own later is its own.
@@ -39,6 +49,7 @@ class MemoryStore:
         self.available = True
         self.writes = 0
         self.cordoned: frozenset[str] = frozenset()
+        self.nodes: dict[str, NodeMarks] = {}
         self._records: dict[Ref, Record] = {}
         self._arrivals = 0
         self._subscriptions: set[Subscription] = set()

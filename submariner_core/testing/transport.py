@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 
-from submariner_core.api.transport import Event, Fence, Kind, Record, Ref, Transport
+from submariner_core.api.transport import (
+    Event,
+    Fence,
+    Kind,
+    NodeMarks,
+    Record,
+    Ref,
+    Transport,
+)
 from submariner_core.testing.connection import Connection
 from submariner_core.testing.store import MemoryStore, Subscription
 
@@ -55,6 +63,11 @@ class MemoryTransport(Transport):
         """See the contract; what it tells is the store's ``cordoned``."""
         async for _ in self.watch(()):
             yield node in self.store.cordoned
+
+    async def read_node(self, node: str) -> NodeMarks | None:
+        """See the contract; what it tells is the store's ``nodes``."""
+        await self._reach()
+        return self.store.nodes.get(node)
 
     async def _reach(self) -> None:
         await self.connection.request()

@@ -15,6 +15,7 @@ from submariner_core.api.transport import (
     Event,
     Fence,
     Kind,
+    NodeMarks,
     Put,
     Record,
     Ref,
@@ -115,6 +116,14 @@ class KubernetesTransport(Transport):
                 if cordoned is not told:
                     told = cordoned
                     yield cordoned
+
+    async def read_node(self, node: str) -> NodeMarks | None:
+        """See :meth:`Transport.read_node`."""
+        try:
+            metadata = (await self._client.get(NODES, node))["metadata"]
+        except Missing:
+            return None
+        return NodeMarks(metadata.get("labels") or {}, metadata.get("annotations") or {})
 
     @property
     def addresses(self) -> tuple[IPAddress, ...]:

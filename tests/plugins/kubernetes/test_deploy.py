@@ -47,6 +47,7 @@ async def test_a_gateways_account_may_all_that_a_gateway_does(
     assert len((await snapshot(transport, *Kind)).records) == 1
     async with aclosing(transport.watch_cordoned("nobody")) as told, asyncio.timeout(10):
         assert await anext(told) is False
+    assert await transport.read_node("nobody") is None
     await transport.delete(Ref(Kind.CLUSTER, "east"), Fence("east", 2))
     with pytest.raises(Missing):  # it is not there, but might be labelled
         await client_to(options).patch(PODS, "nobody", {"metadata": {"labels": {"a": "b"}}})
@@ -88,7 +89,7 @@ def test_the_image_holds_every_distribution_that_the_manifests_name() -> None:
             (container,) = one["spec"]["template"]["spec"]["containers"]
             assert container["args"][0] in {"gateway", "route-agent"}
     assert 'ENTRYPOINT ["submariner"]' in text
-    for plugin in ("core", "kubernetes", "kubeproxy", "vxlan", "wireguard"):
+    for plugin in ("core", "kubernetes", "kubeproxy", "libreswan", "vxlan", "wireguard"):
         assert f"submariner-{plugin}" in text
 
 
@@ -113,6 +114,7 @@ async def test_a_route_agents_account_reads_and_writes_route_agents_only(
 ) -> None:
     transport = transport_to(as_account(OWN, "submariner-routeagent"))
     await snapshot(transport, *Kind)
+    assert await transport.read_node("nobody") is None
     status = {"version": "1", "statusFailure": "", "remoteEndpoints": []}
     own = Record(Ref(Kind.ROUTE_AGENT, "node"), {"status": status})
     await transport.put(own, None)

@@ -59,3 +59,19 @@ async def test_a_node_that_is_not_there_is_not_cordoned(
 ) -> None:
     async with aclosing(transport_to(namespace()).watch_cordoned("nobody")) as told:
         assert await following(told) is False
+
+
+async def test_a_nodes_labels_and_annotations_are_told(
+    control_plane: Any,
+    namespace: Callable[[], KubernetesOptions],
+    transport_to: Callable[..., KubernetesTransport],
+    node: str,
+) -> None:
+    transport = transport_to(namespace())
+    meta = {"labels": {"submariner.io/gateway": "true"}, "annotations": {"a/b": "c"}}
+    control_plane.admin.call("PATCH", f"/api/v1/nodes/{node}", {"metadata": meta}, PATCH)
+    found = await transport.read_node(node)
+    assert found is not None
+    assert found.labels["submariner.io/gateway"] == "true"
+    assert found.annotations["a/b"] == "c"
+    assert await transport.read_node("nobody") is None

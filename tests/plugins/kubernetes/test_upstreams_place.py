@@ -121,7 +121,8 @@ async def test_what_upstreams_role_lets_an_agent_list_and_not_watch_is_listed_ag
 class Node:
     """A node of the test's own, on which containers of upstream's DaemonSets run."""
 
-    def __init__(self, netns: str, plane: Any, folder: Path) -> None:
+    def __init__(self, namespaces: Namespaces, netns: str, plane: Any, folder: Path) -> None:
+        self._namespaces = namespaces
         self._netns = netns
         self._plane = plane
         self._folder = folder
@@ -162,6 +163,10 @@ class Node:
             )
         return log
 
+    def nft(self) -> str:
+        """The node's packet filter."""
+        return self._namespaces.run(self._netns, "nft list ruleset")
+
     def alive(self) -> bool:
         return all(process.poll() is None for process in self._running)
 
@@ -178,7 +183,7 @@ class Node:
 
 @pytest.fixture
 async def node(plane: Any, netns_factory: Namespaces, tmp_path: Path) -> AsyncIterator[Node]:
-    name = netns_factory.create("east-1")
+    name = netns_factory.create("worker-1")
     for words in (
         "link add eth0 type bridge",
         "addr add 192.0.2.1/24 dev eth0",
@@ -194,7 +199,7 @@ async def node(plane: Any, netns_factory: Namespaces, tmp_path: Path) -> AsyncIt
         listener = socket.create_server(("127.0.0.1", port))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(Relay(port).listening(listener))
-        made = Node(name, plane, tmp_path)
+        made = Node(netns_factory, name, plane, tmp_path)
         stack.push_async_callback(made.end)
         yield made
 
@@ -214,12 +219,20 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
     plane.admin.call(
         "POST", f"/api/v1/namespaces/{NAMESPACE}/pods", {"metadata": pod, "spec": spec}
     )
+    said = {
+        "gateway.submariner.io/udp-port": "4600",
+        "gateway.submariner.io/public-ip": "ipv4:192.0.2.77",
+        "gateway.submariner.io/natt-discovery-port": "4491",
+        "submariner.io/tcp-clamp-mss": "1200",
+    }
+    meta = {"name": "worker-1", "annotations": said}
+    plane.admin.call("POST", "/api/v1/nodes", {"metadata": meta})
     agents = node.start("submariner-route-agent.sh", "submariner-routeagent", upstream.ROUTE_AGENT)
     gateways = node.start("submariner.sh", "submariner-gateway", {**upstream.GATEWAY, **broker})
 
     async def until(condition: Callable[[], bool]) -> None:
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(20):
                 while not await asyncio.to_thread(condition):
                     assert node.alive(), f"{gateways.read_text()}\n{agents.read_text()}"
                     await asyncio.sleep(0.1)
@@ -238,6 +251,12 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
     await until(leads)
     await until(labelled)
     await until(lambda: name in {one["metadata"]["name"] for one in stored("endpoints", BROKER)})
+    (endpoint,) = (one["spec"] for one in stored("endpoints") if one["metadata"]["name"] == name)
+    assert endpoint["public_ip"] == "192.0.2.77"
+    assert endpoint["backend_config"]["udp-port"] == "4600"
+    assert endpoint["backend_config"]["natt-discovery-port"] == "4491"
+    assert endpoint["backend_config"]["public-ip"] == "ipv4:192.0.2.77"
+    await until(lambda: "maxseg size set 1200" in node.nft())
     await until(lambda: "routeagents" in stored("gateways")[0]["status"]["statusFailure"])
     failure = stored("gateways")[0]["status"]["statusFailure"]
     assert "a hand-over waits for no node" in failure
@@ -253,3 +272,17 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
         for one in stored(kind, BROKER):
             path = f"/apis/submariner.io/v1/namespaces/{BROKER}/{kind}/{one['metadata']['name']}"
             plane.admin.call("DELETE", path)
+    plane.admin.call("DELETE", "/api/v1/nodes/worker-1")
+
+
+async def test_a_key_on_the_node_that_nobody_knows_ends_the_start(plane: Any, node: Node) -> None:
+    meta = {"name": "worker-1", "labels": {"gateway.submariner.io/udpport": "4600"}}
+    plane.admin.call("POST", "/api/v1/nodes", {"metadata": meta})
+    node.secret("submariner-broker-secret", "none")
+    broker = {"BROKER_K8S_APISERVER": f"127.0.0.1:{plane.apiserver.port}"}
+    log = node.start("submariner.sh", "submariner-gateway", {**upstream.GATEWAY, **broker})
+    async with asyncio.timeout(20):
+        while node.alive():  # noqa: ASYNC110 - a process tells nobody
+            await asyncio.sleep(0.05)
+    assert "gateway.submariner.io/udpport: unknown" in log.read_text().replace("\n", " ")
+    plane.admin.call("DELETE", "/api/v1/nodes/worker-1")

@@ -66,7 +66,7 @@ GATEWAY = {
     "CE_IPSEC_DEBUG": "false",
     "CE_IPSEC_PREFERREDSERVER": "false",
     "CE_IPSEC_FORCEENCAPS": "false",
-    "NODE_NAME": "east-1",
+    "NODE_NAME": "worker-1",
     "POD_NAME": "submariner-gateway-x",
 }
 """The gateway's container; the namespace and the broker's place are the test's."""
@@ -81,7 +81,7 @@ ROUTE_AGENT = {
     "SUBMARINER_HEALTHCHECKINTERVAL": "1",
     "SUBMARINER_HEALTHCHECKMAXPACKETLOSSCOUNT": "5",
     "SUBMARINER_DEBUG": "false",
-    "NODE_NAME": "east-1",
+    "NODE_NAME": "worker-1",
 }
 
 
