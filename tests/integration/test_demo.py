@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -33,8 +34,15 @@ def left(output: str) -> tuple[str, ...]:
     return namespaces.names(f"{PREFIX}-{lab_id(output)}-")
 
 
-def test_the_demo_shows_that_all_holds_and_leaves_nothing(tmp_path: Path) -> None:
-    done = demo(tmp_path / "labs")
+WITHOUT_DAEMON = pytest.mark.skipif(
+    shutil.which("wireguard-go") is None,
+    reason="the program 'wireguard-go' is absent: apt-get install wireguard-go",
+)
+
+
+@pytest.mark.parametrize("driver", ["vxlan", pytest.param("wireguard", marks=WITHOUT_DAEMON)])
+def test_the_demo_shows_that_all_holds_and_leaves_nothing(tmp_path: Path, driver: str) -> None:
+    done = demo(tmp_path / "labs", "--driver", driver)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout
     for word in ("powered off", "took over", "outage", "packets lost", "nothing is left behind"):
