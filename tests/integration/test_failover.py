@@ -1,15 +1,16 @@
-"""The active gateway's node loses its power."""
+"""The active gateway's node loses its power, or its way to the other cluster."""
 
 from __future__ import annotations
 
 import pytest
 from submariner_lab import Lab
-from submariner_lab.matrix import questions, try_all
+from submariner_lab.matrix import Relation, questions, try_all
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 LIMIT = 2.5
 """Seconds: what the lease alone takes is above it, what probes see is far below."""
-HAND_OVER = 8.0
+HAND_OVER = 5.0
+"""Seconds, of which a standby must have been the better leader for 3."""
 
 
 async def test_another_gateway_takes_over_and_the_dead_one_comes_back_as_passive(
@@ -52,6 +53,26 @@ async def test_both_clusters_fail_over_at_once(lab: Lab) -> None:
         await lab.until(taken_over, 20, "both clusters have a new active gateway")
         await flow.flowing(500, 30)
     assert flow.report.outage < 2 * LIMIT
+
+
+async def test_new_connections_are_made_while_the_active_gateway_is_cut_from_the_other_cluster(
+    lab: Lab,
+) -> None:
+    """Pods, ClusterIPs and host-network processes, from either side, before it is mended."""
+    east, west = lab.clusters
+    victim = east.leader
+    async with lab.flow(east.bystander, west.bystander) as flow:
+        await flow.established()
+        cut = lab.faults.partition((victim.site,), [node.site for node in west.candidates])
+        # at once: they have the time that a path takes to be left, and the lead to move
+        answers = await try_all(questions(lab), timeout=10.0)
+        assert [answer.failure for answer in answers if answer.failure] == []
+        await flow.flowing(500, 20)
+        answers = await try_all(questions(lab), timeout=0.0)
+        assert [answer.failure for answer in answers if answer.failure] == []
+    relations = {answer.question.relation for answer in answers}
+    assert relations == set(Relation)
+    lab.faults.heal(cut)
 
 
 async def test_an_uplink_that_is_lost_while_the_node_lives_ends_in_a_hand_over(lab: Lab) -> None:
