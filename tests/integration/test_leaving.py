@@ -6,26 +6,13 @@ import asyncio
 import signal
 
 import pytest
-from submariner_lab import Flow, Lab, Node
+from submariner_lab import Flow, Lab
 from submariner_lab.failover.lease import read_lease
-from submariner_lab.node import program
+
+from tests.integration.gateway_command import gateway
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 TAKE_OVER = 20.0
-
-
-async def gateway(node: Node, *words: str) -> tuple[int, str]:
-    """``submariner gateway WORDS`` on a node: exit code and what it says."""
-    command = (program(), "gateway", *words, "--config", str(node.config))
-    process = await asyncio.create_subprocess_exec(
-        *("ip", "netns", "exec", node.site.netns, *command),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(40):
-        said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode().strip()
 
 
 def between(lab: Lab) -> Flow:
