@@ -69,6 +69,7 @@ class WireGuardDriver(CableDriver):
         self._loaded: dict[str, Peer] | None = None
         self._made: dict[str, float] = {}
         self._fallen: dict[str, float] = {}
+        self._silent: dict[str, float] = {}
         self.figures = Figures()
         """What metrics show: a value, swapped whole."""
 
@@ -204,6 +205,7 @@ class WireGuardDriver(CableDriver):
             self._made |= {
                 peer.name: began for peer in self._peers.values() if peer.device == device
             }
+            self._silent[device] = began
             log.warning("daemon-restarted", device=device, gap_ms=round(gap * 1000, 1))
 
     def _states(self, held: Mapping[str, DeviceState]) -> Iterator[CableState]:
@@ -222,6 +224,10 @@ class WireGuardDriver(CableDriver):
                 age = self._handshakes.age(peer.name, one.handshake, wall, boot)
                 waited = self._handshakes.waiting(peer.name, boot)
                 yield cable_state(peer, one, age, waited, implementation)
+                if age is not None and device in self._silent:
+                    gap = boot - age - self._silent.pop(device)
+                    self.figures = self.figures.handshaken(gap)
+                    log.warning("daemon-handshaken", device=device, gap_ms=round(gap * 1000, 1))
                 seen.append(PeerFigures(peer.cluster_id, peer.hostname, device, age))
         self._handshakes.keep(self._peers)
         self.figures = dataclasses.replace(

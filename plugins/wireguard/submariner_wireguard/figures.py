@@ -21,7 +21,7 @@ class Figures:
     """All of a driver's.
 
     ``deaths`` counts daemons that died, by device; ``gap`` is the longest time in seconds until
-    one was replaced.
+    one was replaced and had made its first handshake.
     """
 
     implementation: str = ""
@@ -33,3 +33,7 @@ class Figures:
         """With one more death, made good after ``gap`` seconds."""
         deaths = {**self.deaths, device: self.deaths.get(device, 0) + 1}
         return replace(self, deaths=deaths, gap=max(self.gap, gap))
+
+    def handshaken(self, gap: float) -> Figures:
+        """With a replaced daemon's first handshake, ``gap`` seconds after the death."""
+        return replace(self, gap=max(self.gap, gap))

@@ -36,7 +36,8 @@ class WireGuardCollector(Collector):
             labels=["device"],
         )
         gap = GaugeMetricFamily(
-            "submariner_wireguard_daemon_gap_seconds", "Longest time that a device was away so"
+            "submariner_wireguard_daemon_gap_seconds",
+            "Longest time from such a death to the first handshake after it",
         )
         for one in self._figures():
             if one.implementation:

@@ -106,20 +106,29 @@ async def test_a_device_that_vanished_comes_back_with_all_its_peers(underlay) ->
     east.ping(west.pods[0], 2)
 
 
-async def test_a_daemon_that_dies_is_started_again_and_the_gap_is_told(userspace) -> None:
+async def test_a_daemon_that_dies_is_started_again_and_the_gap_is_told(userspace, capsys) -> None:
     east, west = await userspace.pair()
     await east.connected(west.endpoint)
     with userspace.netns.entered(east.namespace):
         watching = east.driver.watch()
         await anext(watching)
         (pid,) = east.daemons()
+        west.run("ip link set underlay down")
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(10):
             while not east.driver.figures.deaths:
                 await anext(watching)
+            restarted = east.driver.figures.gap
+            west.run("ip link set underlay up")
+            await west.disconnect(east.endpoint)
+            await west.connect(east.endpoint)
+            while east.driver.figures.gap == restarted:
+                await anext(watching)
         await watching.aclose()
     assert east.driver.figures.deaths == {"submariner": 1}
-    assert 0 < east.driver.figures.gap < 5
+    assert 0 < restarted < east.driver.figures.gap < 10  # no packet passes before a handshake
+    logged = capsys.readouterr().out
+    assert logged.index("daemon-restarted") < logged.index("daemon-handshaken")
     await east.connect(west.endpoint)
     east.ping(west.pods[0], 2)
     assert len(east.daemons()) == 1
