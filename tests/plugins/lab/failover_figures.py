@@ -28,8 +28,9 @@ def notice(at: float, who: str, subject: str, before: str, after: str, cause: st
     return Notice(at, who, who.rpartition(" ")[2], subject, before, after, 2, cause)
 
 
-MOVED = notice(
-    0.31, "gateway west-1", "path to east", "east-1", "east-2", "east-1 does not answer"
+MOVED = replace(
+    notice(0.31, "gateway west-1", "path to east", "east-1", "east-2", "east-1 does not answer"),
+    evidence="before: 13 misses in 310ms",
 )
 LED = notice(2.9, "gateway east-2", "leadership", "passive", "active", "the lease expired")
 FIGURES = Figures(

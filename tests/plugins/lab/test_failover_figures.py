@@ -84,6 +84,7 @@ def test_a_table_has_a_line_for_each_scenario_and_the_story_of_each_run() -> Non
     lines = [line for line in text.splitlines() if line.startswith(" vxlan")]
     assert [line.split()[1] for line in lines] == ["power-off", "kill"]
     assert text.count("1 moves, 1 changes of role") == 3
+    assert text.count("(east-1 does not answer; before: 13 misses in 310ms)") == 3
     assert text.count("+310 ms  gateway west-1: path to east: east-1 -> east-2") == 3
     assert "connection 2; and 2 more" in text
 

@@ -153,4 +153,5 @@ def _notice(notice: Notice) -> dict[str, object]:
         "after": notice.after,
         "epoch": notice.epoch,
         "cause": notice.cause,
+        "evidence": notice.evidence,
     }

@@ -34,6 +34,7 @@ class Notice:
     after: str
     epoch: int
     cause: str
+    evidence: str = ""
 
     @property
     def process(self) -> str:
@@ -105,6 +106,7 @@ def _notice(who: str, node: str, transition: Transition, fault: float) -> Notice
         after=transition.after,
         epoch=transition.epoch,
         cause=transition.cause,
+        evidence=transition.evidence,
     )
 
 

@@ -139,4 +139,5 @@ def _fact(value: object) -> str:
 
 def _change(notice: Mapping[str, Any]) -> str:
     before, after = notice["before"] or "none", notice["after"] or "none"
-    return f"{notice['who']}: {notice['subject']}: {before} -> {after} ({notice['cause']})"
+    why = "; ".join(filter(None, (notice["cause"], notice.get("evidence"))))
+    return f"{notice['who']}: {notice['subject']}: {before} -> {after} ({why})"
