@@ -16,6 +16,7 @@ from submariner_core.api.transport import Event as RecordEvent
 from submariner_core.api.transport import Kind, Snapshot, Transport
 from submariner_core.config.settings import Settings
 from submariner_core.daemon.clock import boot_clock
+from submariner_core.daemon.complaint import Complaint
 from submariner_core.daemon.publisher import Publisher
 from submariner_core.daemon.watching import watch_kernel, watch_store
 from submariner_core.engine import local
@@ -55,6 +56,7 @@ from submariner_core.reconcile.election_state import Leadership
 from submariner_core.reconcile.election_timings import Timings
 from submariner_core.reconcile.gateways import own_slot
 from submariner_core.reconcile.health import Health
+from submariner_core.reconcile.mixture import mixture
 from submariner_core.reconcile.plan import Plan
 from submariner_core.reconcile.publish import connections, gateway_object, lasting
 from submariner_core.reconcile.remotes import own_endpoint_object
@@ -90,6 +92,7 @@ class Engine:
         self._standbys = Standbys(loaded.slotted())
         self._conflicts: tuple[str, ...] = ()
         self._forbidden: dict[StoreName, tuple[str, ...]] = {}
+        self._mixture = Complaint(log, "mixed-with-upstream", "no-longer-mixed")
         self._read_once = asyncio.Event()
         self.figures = Figures()
         self.readiness = Readiness(False, ("it is starting",))
@@ -341,10 +344,21 @@ class Engine:
             notes=self._flows.notes,
         )
 
+    def _mixed(self) -> tuple[str, ...]:
+        """What of upstream is still in this cluster; said in the log when it is another."""
+        record = self.elector.record
+        found = mixture(self.decider.state.datastore, record.holder if record is not None else "")
+        if found:
+            self._mixture.about("; ".join(found))
+        else:
+            self._mixture.settled()
+        return found
+
     def _failures(self) -> Iterator[str]:
         yield from self._conflicts
         for reasons in self._forbidden.values():
             yield from reasons
+        yield from self._mixed()
         if self._public_ip.problem:
             yield self._public_ip.problem
         yield from map(str, self._standbys.missing)

@@ -14,6 +14,12 @@ def host_of(identity: str) -> str:
     return parts[0] if len(parts) == 3 else identity
 
 
+def is_ours(identity: str) -> bool:
+    """Whether a holder string has the form of ours; upstream's has not."""
+    parts = identity.rsplit("_", 2)
+    return len(parts) == 3 and all(len(part) == 8 for part in parts[1:])
+
+
 def names(entry: str, identity: str) -> bool:
     """Whether ``entry``, an identity or a bare host name, means this gateway process."""
     return bool(entry) and entry in (identity, host_of(identity))

@@ -92,10 +92,11 @@ def decide(view: NodeView, now: float) -> NodeDecision:
     own = chosen.get(site.cluster_id)
     if own is None and site.cluster_id not in view.chosen:
         return NodeDecision(None, chosen, wake_at=wake_at, path=view.path)
+    upstream_leads = own is not None and own.epoch is None  # it copies and claims nothing
     remotes = tuple(
         endpoint
         for cluster_id, endpoint in sorted(chosen.items())
-        if cluster_id != site.cluster_id and endpoint.claimed is not None
+        if cluster_id != site.cluster_id and (upstream_leads or endpoint.claimed is not None)
     )
     admission = admit(_own_network(view), remotes)
     gateways = gateways_of(own)

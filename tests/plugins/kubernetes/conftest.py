@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,12 @@ from submariner_lab.errors import LabError
 
 from submariner_core.api.naming import EPOCH_ANNOTATION
 from submariner_core.api.transport import Event, Kind, Record, Ref
+from tests.conftest import Namespaces
+from tests.plugins.kubernetes import upstream
+from tests.plugins.kubernetes.container import Node
 from tests.plugins.kubernetes.manifests import DEPLOY, documents, read
+from tests.plugins.kubernetes.relay import Relay
+from tests.plugins.kubernetes.upstream import NAMESPACE
 
 
 @pytest.fixture
@@ -189,3 +195,37 @@ def as_account(applied: Any) -> Callable[[str, str], KubernetesOptions]:
         )
 
     return options
+
+
+@pytest.fixture(scope="session")
+def plane(applied: Any) -> Iterator[Any]:
+    """A control plane with upstream's accounts, in a namespace beside ours."""
+    for one in upstream.objects(NAMESPACE):
+        resource = KINDS[one["kind"]]
+        path = resource.path(one["metadata"].get("namespace", ""))
+        applied.admin.call("POST", path, {"apiVersion": resource.api_version, **one})
+    yield applied
+    applied.admin.call("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
+
+
+@pytest.fixture
+async def node(plane: Any, netns_factory: Namespaces, tmp_path: Path) -> AsyncIterator[Node]:
+    """A node with an address and a CNI, from which the API server is reached."""
+    name = netns_factory.create("worker-1")
+    for words in (
+        "link add eth0 type bridge",
+        "addr add 192.0.2.1/24 dev eth0",
+        "link set eth0 up",
+        "route add default via 192.0.2.254",
+        "link add cni0 type bridge",
+        "addr add 10.1.0.1/24 dev cni0",
+        "link set cni0 up",
+    ):
+        netns_factory.run(name, f"ip {words}")
+    port = plane.apiserver.port
+    with netns_factory.entered(name):
+        listener = socket.create_server(("127.0.0.1", port))
+    async with Relay(port).listening(listener):
+        made = Node(netns_factory, name, plane, tmp_path)
+        yield made
+        await made.end()

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from submariner_core import __version__
 from tests.conftest import Namespaces
+from tests.plugins.kubernetes.container import ENTRYPOINTS, PATH
 from tests.plugins.kubernetes.manifests import DEPLOY
-
-ENTRYPOINTS = DEPLOY / "entrypoints"
-PATH = f"{ENTRYPOINTS}:{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def command(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

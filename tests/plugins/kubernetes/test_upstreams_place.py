@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from submariner_kubernetes import listing
-from submariner_kubernetes.deployment.admin import KINDS
 from submariner_kubernetes.options import KubernetesOptions
 from submariner_kubernetes.transport import KubernetesTransport
 
@@ -22,30 +17,14 @@ from submariner_core.api.errors import KindForbidden
 from submariner_core.api.transport import Kind, Record, Ref, Snapshot
 from submariner_core.daemon import watching
 from submariner_core.engine.engine import DATASTORE_KINDS, SPARE
-from tests.conftest import Namespaces
 from tests.plugins.kubernetes import upstream
+from tests.plugins.kubernetes.container import Node
 from tests.plugins.kubernetes.manifests import BROKER
-from tests.plugins.kubernetes.relay import Relay
-from tests.plugins.kubernetes.test_image import PATH
+from tests.plugins.kubernetes.upstream import NAMESPACE
 
 pytestmark = pytest.mark.kube
 
-NAMESPACE = "upstreams-place"
-POD = "/run/secrets/kubernetes.io/serviceaccount"
-SECRET = "/run/secrets/submariner.io"
-"""Where a container finds its Secrets."""
 AGENT = {"version": "1", "statusFailure": "", "remoteEndpoints": []}
-
-
-@pytest.fixture(scope="module")
-def plane(applied: Any) -> Iterator[Any]:
-    """A control plane with upstream's accounts, in a namespace beside ours."""
-    for one in upstream.objects(NAMESPACE):
-        resource = KINDS[one["kind"]]
-        path = resource.path(one["metadata"].get("namespace", ""))
-        applied.admin.call("POST", path, {"apiVersion": resource.api_version, **one})
-    yield applied
-    applied.admin.call("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
 
 
 @pytest.fixture
@@ -118,92 +97,6 @@ async def test_what_upstreams_role_lets_an_agent_list_and_not_watch_is_listed_ag
         await anext(transport.watch([Kind.CLUSTER]))
 
 
-class Node:
-    """A node of the test's own, on which containers of upstream's DaemonSets run."""
-
-    def __init__(self, namespaces: Namespaces, netns: str, plane: Any, folder: Path) -> None:
-        self._namespaces = namespaces
-        self._netns = netns
-        self._plane = plane
-        self._folder = folder
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def secret(self, name: str, token: str, **texts: str) -> Path:
-        """A Secret, as it is mounted."""
-        folder = self._folder / name
-        folder.mkdir()
-        (folder / "token").write_text(token)
-        (folder / "ca.crt").write_text(self._plane.apiserver.ca_file.read_text())
-        for file, text in texts.items():
-            (folder / file).write_text(text)
-        return folder
-
-    def start(self, command: str, account: str, environ: dict[str, str]) -> Path:
-        """Start a container; the file with what it says."""
-        token = self._plane.admin.token(NAMESPACE, account)
-        mounted = self.secret(account, token, namespace=NAMESPACE)
-        script = (
-            "mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && "
-            f"mkdir -p {POD} {SECRET} && cp -r {mounted}/. {POD} && "
-            f"cp -r {self._folder}/submariner-* {SECRET} && exec {command}"
-        )
-        port = str(self._plane.apiserver.port)
-        environ = {
-            **environ,
-            "PATH": PATH,
-            "SUBMARINER_NAMESPACE": NAMESPACE,
-            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-            "KUBERNETES_SERVICE_PORT": port,
-        }
-        log = self._folder / f"{account}.log"
-        words = ["ip", "netns", "exec", self._netns, "sh", "-c", script]
-        with log.open("wb") as out:
-            self._running.append(
-                subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, env=environ)
-            )
-        return log
-
-    def nft(self) -> str:
-        """The node's packet filter."""
-        return self._namespaces.run(self._netns, "nft list ruleset")
-
-    def alive(self) -> bool:
-        return all(process.poll() is None for process in self._running)
-
-    async def end(self) -> None:
-        for process in self._running:
-            process.send_signal(signal.SIGTERM)
-        for process in self._running:
-            try:
-                await asyncio.to_thread(process.wait, 30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@pytest.fixture
-async def node(plane: Any, netns_factory: Namespaces, tmp_path: Path) -> AsyncIterator[Node]:
-    name = netns_factory.create("worker-1")
-    for words in (
-        "link add eth0 type bridge",
-        "addr add 192.0.2.1/24 dev eth0",
-        "link set eth0 up",
-        "route add default via 192.0.2.254",
-        "link add cni0 type bridge",
-        "addr add 10.1.0.1/24 dev cni0",
-        "link set cni0 up",
-    ):
-        netns_factory.run(name, f"ip {words}")
-    port = plane.apiserver.port
-    with netns_factory.entered(name):
-        listener = socket.create_server(("127.0.0.1", port))
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(Relay(port).listening(listener))
-        made = Node(netns_factory, name, plane, tmp_path)
-        stack.push_async_callback(made.end)
-        yield made
-
-
 async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_its_roles_lack(
     plane: Any, node: Node
 ) -> None:
@@ -227,17 +120,11 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
     }
     meta = {"name": "worker-1", "annotations": said}
     plane.admin.call("POST", "/api/v1/nodes", {"metadata": meta})
-    agents = node.start("submariner-route-agent.sh", "submariner-routeagent", upstream.ROUTE_AGENT)
-    gateways = node.start("submariner.sh", "submariner-gateway", {**upstream.GATEWAY, **broker})
+    node.start("submariner-route-agent.sh", "submariner-routeagent", upstream.ROUTE_AGENT)
+    node.start("submariner.sh", "submariner-gateway", {**upstream.GATEWAY, **broker})
 
-    async def until(condition: Callable[[], bool]) -> None:
-        try:
-            async with asyncio.timeout(20):
-                while not await asyncio.to_thread(condition):
-                    assert node.alive(), f"{gateways.read_text()}\n{agents.read_text()}"
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            pytest.fail(f"{gateways.read_text()}\n{agents.read_text()}")
+    def names(plural: str, namespace: str) -> set[str]:
+        return {one["metadata"]["name"] for one in stored(plural, namespace)}
 
     def leads() -> bool:
         return [one["status"]["haStatus"] for one in stored("gateways")] == ["active"]
@@ -248,16 +135,16 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
         return bool(labels.get("gateway.submariner.io/status") == "active")
 
     name = "east-submariner-cable-east-192-0-2-1"
-    await until(leads)
-    await until(labelled)
-    await until(lambda: name in {one["metadata"]["name"] for one in stored("endpoints", BROKER)})
+    await node.until(leads)
+    await node.until(labelled)
+    await node.until(lambda: name in names("endpoints", BROKER))
     (endpoint,) = (one["spec"] for one in stored("endpoints") if one["metadata"]["name"] == name)
     assert endpoint["public_ip"] == "192.0.2.77"
     assert endpoint["backend_config"]["udp-port"] == "4600"
     assert endpoint["backend_config"]["natt-discovery-port"] == "4491"
     assert endpoint["backend_config"]["public-ip"] == "ipv4:192.0.2.77"
-    await until(lambda: "maxseg size set 1200" in node.nft())
-    await until(lambda: "routeagents" in stored("gateways")[0]["status"]["statusFailure"])
+    await node.until(lambda: "maxseg size set 1200" in node.nft())
+    await node.until(lambda: "routeagents" in stored("gateways")[0]["status"]["statusFailure"])
     failure = stored("gateways")[0]["status"]["statusFailure"]
     assert "a hand-over waits for no node" in failure
     assert "kubectl apply -k deploy/rbac" in failure
@@ -266,7 +153,7 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
         told = [one["status"]["statusFailure"] for one in stored("routeagents")]
         return told[0] if told else ""
 
-    await until(lambda: all(what in agent_says() for what in ("clusters", "gateways")))
+    await node.until(lambda: all(what in agent_says() for what in ("clusters", "gateways")))
     await node.end()
     for kind in ("endpoints", "clusters"):
         for one in stored(kind, BROKER):

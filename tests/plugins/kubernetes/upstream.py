@@ -8,6 +8,8 @@ RBAC = "rbac.authorization.k8s.io"
 ALL = ["get", "list", "watch", "create", "update", "delete"]
 READ = ["get", "list", "watch"]
 
+NAMESPACE = "upstreams-place"
+"""Upstream's, in the tests: the other one is ours."""
 Rules = list[dict[str, Any]]
 
 ROLES: dict[str, tuple[Rules, Rules]] = {
