@@ -1,0 +1,1 @@
+"""IPsec cables, as upstream's cable driver libreswan makes them."""

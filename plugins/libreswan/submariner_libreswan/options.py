@@ -1,0 +1,91 @@
+"""What a user may set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from submariner_core.api.info import CableOptions
+from submariner_libreswan.credentials import Certificate, Psk, psk_from_file
+from submariner_libreswan.plane import Plane
+
+FIRST_PORT = 4500
+"""Upstream's port for every cable type; it belongs to the first driver of the list."""
+OTHER_PORT = 4501
+VICI = Path("/var/run/charon.vici")
+"""Where strongSwan's packages have their charon listen."""
+IKE = ("aes256gcm16-aes128gcm16-prfsha512-prfsha256-x25519-ecp384-ecp256-modp3072-modp2048",)
+ESP = ("aes256gcm16-aes128gcm16-x25519-ecp384-ecp256-modp3072-modp2048",)
+"""AES-GCM and perfect forward secrecy; a peer of upstream's finds its own default among them."""
+
+
+class LibreswanOptions(CableOptions):
+    """Options of the ``libreswan`` cable driver.
+
+    ``daemon`` is who speaks IKE; ``auto`` takes strongSwan where it is installed. With
+    ``manage_daemon`` false it is the host's, which somebody else starts: charon is spoken to at
+    ``vici_socket``, pluto at its usual place. ``psk`` is a text, ``psk_file`` a file of which
+    upstream takes the base64 as that text; the file wins. ``certificate``, ``private_key`` and
+    ``ca`` (PEM) stand in place of a PSK. Proposals are in strongSwan's words, best first.
+    ``dpd_delay`` is in seconds, 0 for no dead peer detection. ``data_plane`` says where packets
+    are encrypted; ``auto`` takes the best that the kernel has. ``log_file`` is the daemon's.
+    """
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    daemon: Literal["auto", "strongswan", "libreswan"] = "auto"
+    manage_daemon: bool = True
+    vici_socket: Path = VICI
+    psk: SecretStr | None = None
+    psk_file: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    ca: Path | None = None
+    ike_proposals: tuple[str, ...] = Field(default=IKE, min_length=1)
+    esp_proposals: tuple[str, ...] = Field(default=ESP, min_length=1)
+    dpd_delay: float = Field(default=30.0, ge=0, le=3600)
+    force_encaps: bool = False
+    preferred_server: bool = False
+    data_plane: Literal["auto", "interfaces", "policies", "userspace"] = "auto"
+    debug: bool = False
+    log_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _proves_itself(self) -> Self:
+        files = (self.certificate, self.private_key, self.ca)
+        if any(files):
+            if not all(files):
+                raise ValueError("certificate, private_key and ca go together: set all three")
+            if self.psk is not None or self.psk_file is not None:
+                raise ValueError("set either a PSK or a certificate, not both")
+            return self
+        if self.psk_file is None and (self.psk is None or not self.psk.get_secret_value()):
+            raise ValueError(
+                "no PSK is set: set psk or psk_file to the secret of the cluster set, or "
+                "certificate, private_key and ca"
+            )
+        if self.psk is not None and set(self.psk.get_secret_value()) & set('"\n\r'):
+            raise ValueError("psk holds a quote or a line break, which no secrets file can hold")
+        return self
+
+    def udp_ports(self, position: int) -> range:
+        """The one port of all cables: the configured one or this position's."""
+        port = self.port or (FIRST_PORT if position == 0 else OTHER_PORT)
+        return range(port, port + 1)
+
+    def configured_psk(self) -> Psk | None:
+        """The PSK of the settings; ``None`` with a certificate. Raises :class:`CableError`."""
+        if self.psk_file is not None:
+            return psk_from_file(self.psk_file, "options.libreswan.psk_file")
+        return None if self.psk is None else Psk(self.psk.get_secret_value())
+
+    def configured_certificate(self) -> Certificate | None:
+        """The certificate of the settings; ``None`` with a PSK."""
+        if self.certificate is None or self.private_key is None or self.ca is None:
+            return None
+        return Certificate(self.certificate, self.private_key, self.ca)
+
+    def plane(self) -> Plane | None:
+        """The data plane of the settings; ``None``: the best there is."""
+        return None if self.data_plane == "auto" else Plane(self.data_plane)

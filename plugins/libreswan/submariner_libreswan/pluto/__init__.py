@@ -1,0 +1,1 @@
+"""Libreswan's pluto, spoken to by ``whack``."""

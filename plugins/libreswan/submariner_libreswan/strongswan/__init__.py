@@ -1,0 +1,1 @@
+"""strongSwan's charon, spoken to through its vici socket."""
