@@ -79,7 +79,7 @@ def test_the_tutorials_driver_is_the_one_that_is_tested() -> None:
 def test_the_limits_are_stated_by_name() -> None:
     limits = text("README.md").partition("## What it does not do")[2]
     for name in (
-        "no IPsec", "vxlan does not", "public address", "clusterset.local", "Globalnet",
-        "OVN", "load-balancer", "IPv4 only", "fencing of upstream", "libreswan",
+        "no standby for IPsec", "vxlan does not", "public address", "clusterset.local",
+        "Globalnet", "OVN", "load-balancer", "IPv4 only", "fencing of upstream", "libreswan",
     ):  # fmt: skip
         assert name in limits

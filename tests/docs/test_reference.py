@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 import submariner_kubernetes.plugin
+import submariner_libreswan.plugin
 import submariner_wireguard.plugin
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from submariner_libreswan.daemon import Figures as IpsecFigures
+from submariner_libreswan.metrics import IpsecCollector
 from submariner_wireguard.figures import Figures as WireGuardFigures
 from submariner_wireguard.figures import PeerFigures
 from submariner_wireguard.metrics import WireGuardCollector
@@ -98,6 +101,11 @@ def test_every_option_of_the_wireguard_plugin_is_documented() -> None:
     assert _documented_options("wireguard") == dict(_settings(model))
 
 
+def test_every_option_of_the_libreswan_plugin_is_documented() -> None:
+    model = submariner_libreswan.plugin.submariner_plugin_info().options["libreswan"]
+    assert _documented_options("libreswan") == dict(_settings(model))
+
+
 def _documented_options(plugin: str) -> dict[str, str]:
     page = text("docs/configuration.md").partition(f"\n`{plugin}`")[2].partition("\n\n`")[0]
     return {codes(row[0])[0]: "".join(codes(row[1])) or row[1] for row in rows(page)}
@@ -105,7 +113,7 @@ def _documented_options(plugin: str) -> dict[str, str]:
 
 def test_every_variable_with_a_use_is_documented() -> None:
     page = text("docs/configuration.md").partition("## Upstream's environment")[2]
-    present = {"", "vxlan", "wireguard", "k8s", "k8s-lease"}
+    present = {"", "libreswan", "vxlan", "wireguard", "k8s", "k8s-lease"}
     for variable in VARIABLES:
         if variable.plugin in present:
             assert f"`{variable.name}`" in page
@@ -121,6 +129,7 @@ def test_every_metric_is_documented_with_its_type_and_labels() -> None:
     assert documented == {
         **_served(_gateway()),
         **_served(_wireguard()),
+        **_served(_libreswan()),
         **_served(_route_agent()),
     }
 
@@ -143,7 +152,7 @@ def _default(name: str, field: Any) -> str:
         return "required"
     if field.default in (None, (), ""):
         return "none"
-    value = field.default
+    value = " ".join(field.default) if isinstance(field.default, tuple) else field.default
     return (
         str(value).lower()
         if isinstance(value, bool)
@@ -177,6 +186,11 @@ def _wireguard() -> WireGuardCollector:
     peer = PeerFigures("west", "west-1", "submariner", 1.0)
     figures = WireGuardFigures("kernel", (peer,)).revived("submariner", 1.0)
     return WireGuardCollector(lambda: [figures])
+
+
+def _libreswan() -> IpsecCollector:
+    figures = IpsecFigures("strongswan", "interfaces", 1, 1.0, {"cable": 1})
+    return IpsecCollector(lambda: [figures])
 
 
 def _route_agent() -> routeagent.RouteAgentCollector:
