@@ -156,6 +156,8 @@ class Node:
     def _plugin_options(self) -> dict[str, dict[str, object]]:
         """The spec's options by name, with a PSK for the drivers that need one."""
         options = {name: dict(given) for name, given in self._spec.options.items()}
+        for name, given in self._spec.by_cluster.get(self.site.cluster_id, {}).items():
+            options.setdefault(name, {}).update(given)
         for name in PSK_DRIVERS.intersection(self._spec.drivers):
             options[name] = {"psk_file": str(self._psk_file()), **options.get(name, {})}
         return options

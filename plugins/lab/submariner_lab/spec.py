@@ -9,6 +9,9 @@ NAMES = ("east", "west", "north", "south")
 STORES = ("local", "k8s", "etcd")
 """What the stores of a lab can be."""
 
+Options = Mapping[str, Mapping[str, object]]
+"""Options of plugins, by plugin and by option."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabSpec:
@@ -16,9 +19,10 @@ class LabSpec:
 
     ``gateways`` is how many of each cluster's ``nodes`` (its first ones) are gateway candidates.
     ``driver`` is the cable driver, or several in order, separated by commas; ``options`` are
-    plugin options by name. ``settings`` are further top-level settings of every node
-    (``lease``, ``failover``, …). ``store`` is what the stores are: ``local``, ``etcd``, or
-    ``k8s``, a real API server with its etcd for each cluster and for the broker.
+    plugin options by name, ``by_cluster`` further ones of single clusters. ``settings`` are
+    further top-level settings of every node (``lease``, ``failover``, …). ``store`` is what the
+    stores are: ``local``, ``etcd``, or ``k8s``, a real API server with its etcd for each cluster
+    and for the broker.
     With ``daemons`` false, the topology and the stores stand alone. The clusters named in ``nat``
     stand behind a router each that translates; ``unforwarded`` are gateway ports that these do
     not forward. Faults of the underlay reach such a cluster's router, not its single nodes.
@@ -31,7 +35,8 @@ class LabSpec:
     gateways: int = 2
     driver: str = "vxlan"
     store: str = "local"
-    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
+    options: Options = field(default_factory=dict, hash=False)
+    by_cluster: Mapping[str, Options] = field(default_factory=dict, hash=False)
     settings: Mapping[str, object] = field(default_factory=dict, hash=False)
     daemons: bool = True
     nat: tuple[str, ...] = ()
@@ -55,9 +60,12 @@ class LabSpec:
                 f" ({self.nodes}), not {self.gateways}"
             )
         names = [cluster_name(number) for number in range(1, self.clusters + 1)]
-        for name in self.nat:
-            if name not in names:
-                raise ValueError(f"nat: there is no cluster {name!r} among {', '.join(names)}")
+        for what, given in (("nat", self.nat), ("options", self.by_cluster)):
+            for name in given:
+                if name not in names:
+                    raise ValueError(
+                        f"{what}: there is no cluster {name!r} among {', '.join(names)}"
+                    )
 
 
 def cluster_name(number: int) -> str:

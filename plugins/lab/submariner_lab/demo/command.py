@@ -16,6 +16,8 @@ from submariner_lab.demo.story import tell
 from submariner_lab.drivers import Drivers
 from submariner_lab.errors import LabError
 from submariner_lab.lab import Lab
+from submariner_lab.presets import Preset, by_cluster, options_of
+from submariner_lab.presets import option as preset_option
 from submariner_lab.program import program
 from submariner_lab.spec import STORES, LabSpec
 
@@ -34,6 +36,7 @@ from submariner_lab.spec import STORES, LabSpec
     type=click.Choice(STORES),
     help="What the stores are: small servers, etcds, or API servers (make kube-assets).",
 )
+@preset_option
 @click.option("--keep", is_flag=True, help="Leave the lab up, and say how to enter it.")
 @click.option("--down", is_flag=True, help="Remove kept labs, and do nothing else.")
 @click.option(
@@ -44,8 +47,8 @@ from submariner_lab.spec import STORES, LabSpec
     help="Where labs are recorded, with their files.",
 )
 def demo(
-    clusters: int, nodes: int, gateways: int, driver: str, store: str, keep: bool, down: bool,
-    root: Path,
+    clusters: int, nodes: int, gateways: int, driver: str, store: str,
+    presets: tuple[Preset, ...], keep: bool, down: bool, root: Path,
 ) -> None:  # fmt: skip
     """Build clusters of network namespaces, connect them, fail one over, remove them.
 
@@ -60,7 +63,13 @@ def demo(
         return
     try:
         spec = LabSpec(
-            clusters=clusters, nodes=nodes, gateways=gateways, driver=driver, store=store
+            clusters=clusters,
+            nodes=nodes,
+            gateways=gateways,
+            driver=driver,
+            store=store,
+            options=options_of(presets),
+            by_cluster=by_cluster(presets),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -12,7 +12,7 @@ from submariner_lab.lab import Lab
 from submariner_lab.matrix import questions, try_all
 from submariner_lab.reach import Protocol
 
-START = 60.0
+START = 120.0
 TAKE_OVER = 30.0
 OUTAGE_LIMIT = 10.0
 """Seconds; an outage beyond it fails the demo."""

@@ -22,6 +22,8 @@ from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.series import Say, Series
 from submariner_lab.failover.summary import Document, whole
 from submariner_lab.failover.table import report
+from submariner_lab.presets import Preset
+from submariner_lab.presets import option as preset_option
 from submariner_lab.spec import STORES
 
 WIDTH = 160
@@ -45,6 +47,7 @@ WIDTH = 160
     type=click.Choice(STORES),
     help="What the stores are: small servers, etcds, or API servers (make kube-assets).",
 )
+@preset_option
 @click.option(
     "--scenario",
     "names",
@@ -104,9 +107,9 @@ WIDTH = 160
     help="Where labs are recorded, with their files.",
 )
 def failover(
-    drivers: tuple[str, ...], store: str, names: tuple[str, ...], duration: float, runs: int,
-    quick: bool, form: str, out: Path | None, files: tuple[Path, ...], picture: Path | None,
-    root: Path,
+    drivers: tuple[str, ...], store: str, presets: tuple[Preset, ...], names: tuple[str, ...],
+    duration: float, runs: int, quick: bool, form: str, out: Path | None,
+    files: tuple[Path, ...], picture: Path | None, root: Path,
 ) -> None:  # fmt: skip
     """Measure what each fault costs, per cable driver, in a lab of two clusters.
 
@@ -130,6 +133,7 @@ def failover(
         root=root,
         say=_progress(),
         store=store,
+        presets=presets,
         duration=duration,
         ended=lambda: _tell(_documents(series), form, out) if out is not None else None,
     )

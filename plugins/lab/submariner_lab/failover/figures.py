@@ -120,8 +120,8 @@ class Figures:
 class Run:
     """One run: its figures, or why there are none.
 
-    ``impossible`` names a fault that this release cannot be put through; ``failure`` is a run that
-    could not be carried out.
+    ``options`` are what the lab was set to beside its defaults. ``impossible`` names a fault that
+    this release cannot be put through; ``failure`` is a run that could not be carried out.
     """
 
     driver: str
@@ -130,10 +130,13 @@ class Run:
     figures: Figures | None = None
     impossible: str = ""
     failure: str = ""
+    options: str = ""
 
     def document(self) -> dict[str, object]:
         """As JSON values."""
         head = {"driver": self.driver, "scenario": self.scenario, "run": self.number}
+        if self.options:
+            head["options"] = self.options
         if self.figures is not None:
             return {**head, **self.figures.document()}
         reason = {"impossible": self.impossible} if self.impossible else {"failure": self.failure}

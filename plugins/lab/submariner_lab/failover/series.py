@@ -12,9 +12,10 @@ from submariner_lab.failover.measure import measure
 from submariner_lab.failover.scenario import Scenario
 from submariner_lab.failover.stage import Impossible
 from submariner_lab.lab import Lab
+from submariner_lab.presets import Preset, by_cluster, options_of
 from submariner_lab.spec import LabSpec
 
-SETTLE = 60.0
+SETTLE = 120.0
 Say = Callable[[str], None]
 
 
@@ -33,6 +34,7 @@ class Series:
         root: Path,
         say: Say,
         store: str = "local",
+        presets: tuple[Preset, ...] = (),
         duration: float = 0.0,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
@@ -41,6 +43,7 @@ class Series:
         self._root = root
         self._say = say
         self._store = store
+        self._presets = presets
         self._duration = duration
         self._ended = ended
         self.done: list[Run] = []
@@ -54,7 +57,7 @@ class Series:
         """
         waiting = deque((one, number) for one in scenarios for number in range(1, self._runs + 1))
         while waiting:
-            async with Lab(LabSpec(driver=driver, store=self._store), self._root) as lab:
+            async with Lab(self._spec(driver), self._root) as lab:
                 self._say(f"{driver}: lab {lab.id} starts")
                 await lab.restore(SETTLE)
                 while waiting:
@@ -69,7 +72,20 @@ class Series:
                         self._say(f"{driver}: start anew, for they remember their moves: {names}")
                         lab.start_anew(figures.remembering)
 
+    def _spec(self, driver: str) -> LabSpec:
+        """Raises :class:`LabError` for a lab that cannot be built so."""
+        try:
+            return LabSpec(
+                driver=driver,
+                store=self._store,
+                options=options_of(self._presets),
+                by_cluster=by_cluster(self._presets),
+            )
+        except ValueError as error:
+            raise LabError(str(error)) from None
+
     async def _one(self, lab: Lab, driver: str, scenario: Scenario, number: int) -> Run:
+        given = " ".join(map(str, self._presets))
         name = f"{driver}: {scenario.name}"
         if self._runs > 1:
             name += f" {number} of {self._runs}"
@@ -80,8 +96,8 @@ class Series:
             figures = await measure(lab, scenario, quick=self._quick, duration=self._duration)
         except Impossible as error:
             self._say(f"{name}: not possible: {error}")
-            return Run(driver, scenario.name, number, impossible=str(error))
+            return Run(driver, scenario.name, number, impossible=str(error), options=given)
         except LabError as error:
             self._say(f"{name}: FAILED: {error}")
-            return Run(driver, scenario.name, number, failure=str(error))
-        return Run(driver, scenario.name, number, figures)
+            return Run(driver, scenario.name, number, failure=str(error), options=given)
+        return Run(driver, scenario.name, number, figures, options=given)
