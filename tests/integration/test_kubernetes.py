@@ -11,7 +11,10 @@ import pytest_asyncio
 from submariner_lab import Lab, LabSpec
 from submariner_lab.errors import LabError
 from submariner_lab.kube import assets
+from submariner_lab.kube.store import KubeStore
 from submariner_lab.matrix import questions, try_all
+
+STATUS = "gateway.submariner.io/status"
 
 pytestmark = [
     pytest.mark.kube,
@@ -57,6 +60,51 @@ async def test_a_leader_that_leaves_hands_over_through_the_lease_and_not_a_packe
         await flow.flowing(1000)
     assert east.leader is not leader
     assert flow.report.lost == 0
+
+
+async def test_cordoning_the_leaders_node_hands_over_without_loss_and_pod_labels_follow(
+    lab: Lab,
+) -> None:
+    east, west = lab.clusters
+    store, epoch, leader = east.store, east.epoch, east.leader
+    assert isinstance(store, KubeStore)
+
+    async def statuses() -> dict[str, str | None]:
+        labels = {node: await store.labels(node.site) for node in east.candidates}
+        return {node.site.name: found.get(STATUS) for node, found in labels.items()}
+
+    async def follow() -> bool:
+        active = east.leader.site.name
+        wanted = {n.site.name: "active" if n.site.name == active else "passive" for n in gateways}
+        return await statuses() == wanted
+
+    gateways = east.candidates
+    await lab.until(follow, 20, "the pods' labels say who leads")
+    async with lab.flow(east.nodes[-1], west.nodes[-1]) as flow:
+        await flow.established()
+        await store.cordon(leader.site)
+        await lab.until(lambda: east.epoch == epoch + 1, 30, "another gateway leads")
+        await flow.flowing(1000)
+        await lab.until(follow, 20, "the pods' labels have changed")
+        await store.cordon(leader.site, cordoned=False)
+    assert east.leader is not leader
+    assert flow.report.lost == 0
+
+
+async def test_no_daemon_is_an_administrator_and_the_broker_refuses_what_is_anothers(
+    lab: Lab,
+) -> None:
+    for node in lab.nodes:
+        for path in node.config.parent.glob("*.yaml"):
+            assert "admin.token" not in path.read_text()
+    broker = lab.broker
+    assert isinstance(broker, KubeStore)
+    path = f"/apis/submariner.io/v1/namespaces/{broker.namespace}/endpoints"
+    found = (await broker.call("GET", path))["items"]
+    assert {one["spec"]["cluster_id"] for one in found} == {site.name for site in lab.clusters}
+    (name,) = (n["metadata"]["name"] for n in found if n["spec"]["cluster_id"] == "east")
+    with pytest.raises(LabError, match="another cluster than west"):
+        await broker.call("DELETE", f"{path}/{name}", who="west")
 
 
 async def test_a_leader_without_power_is_followed_by_another_at_a_higher_epoch(lab: Lab) -> None:

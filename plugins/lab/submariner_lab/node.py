@@ -43,6 +43,7 @@ class Node:
         self.site = site
         self.folder = folder / site.name
         self.config = self.folder / "node.yaml"
+        self._agent_config = self.folder / "route-agent.yaml" if store.apart else self.config
         self.alive = False
         self._blueprint = blueprint
         self._spec = spec
@@ -76,7 +77,7 @@ class Node:
         namespaces.set_sysctls(site.netns, topology.NODE_SYSCTLS)
         namespaces.nft(site.netns, ruleset(blueprint.cluster_of(site), site))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_config()
+        self._write_configs()
         self.alive = True
         self.echo.start()
 
@@ -116,16 +117,25 @@ class Node:
 
     def _daemon(self, command: str) -> Process:
         entry = () if IPSEC_DRIVERS.isdisjoint(self._spec.drivers) else ipsec.entry()
+        config = self._agent_config
+        if command == "gateway":
+            config = self.config
+            told = self._store.environment_of(self.site)
+            entry = (*entry, "env", *(f"{name}={value}" for name, value in told.items()))
         return Process(
             f"{command} of {self.site.name}",
             self.site.netns,
-            (*entry, program(), command, "--config", str(self.config)),
+            (*entry, program(), command, "--config", str(config)),
             self.folder / f"{command}.log",
             host_name=self.site.name,
             run_dir=self.folder / "run",
         )
 
-    def _write_config(self) -> None:
+    def _write_configs(self) -> None:
+        self._write_config(self._agent_config, "route-agent")
+        self._write_config(self.config, "gateway")
+
+    def _write_config(self, path: Path, who: str) -> None:
         cluster = self._blueprint.cluster_of(self.site)
         document = {
             "cluster_id": cluster.cluster_id,
@@ -141,16 +151,16 @@ class Node:
                 "route": "kubeproxy",
             },
             "options": {
-                "election": dict(self._store.options()),
-                "datastore": dict(self._store.options()),
-                "broker": dict(self._broker.options()),
+                "election": dict(self._store.options_of(who)),
+                "datastore": dict(self._store.options_of(who)),
+                "broker": dict(self._broker.options_of(cluster.cluster_id)),
                 **self._plugin_options(),
             },
             **({"public_ip": f"ipv4:{self.site.public}"} if self.site.public else {}),
             **self._spec.settings,
         }
         yaml = YAML()
-        with self.config.open("w") as file:
+        with path.open("w") as file:
             yaml.dump(document, file)
 
     def _plugin_options(self) -> dict[str, dict[str, object]]:

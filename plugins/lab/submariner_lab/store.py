@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from submariner_lab import namespaces, topology
-from submariner_lab.blueprint import Blueprint, Member
+from submariner_lab.blueprint import Blueprint, Member, NodeSite
 from submariner_lab.process import Process
 
 
 class Store(abc.ABC):
     """The broker, or one cluster's datastore and lease store.
 
-    ``transport`` and ``election`` are the names of the plugins that reach it.
+    ``transport`` and ``election`` are the names of the plugins that reach it. ``apart``: gateway
+    and route agent have an account each, and so a settings file each.
     """
 
     transport: str
     election: str
+    apart = False
 
     def __init__(self, blueprint: Blueprint, site: Member, folder: Path) -> None:
         self.site = site
@@ -62,6 +64,14 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def options(self) -> Mapping[str, object]:
         """Options of both plugins, for whoever is on the underlay."""
+
+    def options_of(self, who: str) -> Mapping[str, object]:  # noqa: ARG002 - all are alike
+        """Options for the ``gateway`` or ``route-agent`` of the cluster, or for a cluster's id."""
+        return self.options()
+
+    def environment_of(self, node: NodeSite) -> Mapping[str, str]:  # noqa: ARG002 - likewise
+        """What the gateway on a node finds in its environment."""
+        return {}
 
     @abc.abstractmethod
     async def ready(self) -> bool:

@@ -7,6 +7,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from submariner_core.api import schema
@@ -19,10 +20,14 @@ POLL = 0.05
 
 
 class Admin:
-    """The administrator of one API server. Every call blocks, 10 s at most."""
+    """The administrator of one API server, or whose token is in a file.
 
-    def __init__(self, server: ApiServer) -> None:
+    Every call blocks, 10 s at most.
+    """
+
+    def __init__(self, server: ApiServer, token_file: Path | None = None) -> None:
         self.server = server
+        self._token_file = token_file or server.token_file
 
     def call(
         self, method: str, path: str, body: object = None, content: str = "application/json"
@@ -33,7 +38,7 @@ class Admin:
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
-                "Authorization": f"Bearer {self.server.token_file.read_text()}",
+                "Authorization": f"Bearer {self._token_file.read_text()}",
                 "Content-Type": content,
             },
         )
