@@ -131,6 +131,13 @@ class CableDriver(abc.ABC):
         """
         return ""
 
+    async def renew(self) -> None:
+        """Take up at the next :meth:`open` what else waits for a start, such as a new key.
+
+        Asked for when this gateway carries nothing, or its operator accepts a gap; :meth:`open`
+        follows. The default has nothing that waits.
+        """
+
     @abc.abstractmethod
     async def close(self) -> None:
         """Release handles; the data path goes on forwarding."""

@@ -61,6 +61,26 @@ def hand_over(context: click.Context, to: str | None, config: Path | None) -> No
 
 
 @gateway.command()
+@click.option(
+    "--now", is_flag=True, help="Also where no other gateway can take over: packets are lost."
+)
+@config_option
+@click.pass_context
+def renew(context: click.Context, now: bool, config: Path | None) -> None:
+    """Have this host's gateway take up what waits for its next start, such as a new key.
+
+    It hands over if it leads, and waits until nobody sends through it: no packet is lost.
+    """
+    from submariner_core.config import load
+    from submariner_core.engine.control import ask
+
+    assert context.parent is not None
+    settings = load(config or context.parent.params["config"], os.environ)
+    answer = asyncio.run(ask(settings.state_dir, "renew", now=now))
+    click.echo(f"renewed: {', '.join(answer['renewed'])}")
+
+
+@gateway.command()
 @click.argument("node", required=False)
 @click.option("--off", is_flag=True, help="Nobody is pinned any more.")
 @config_option

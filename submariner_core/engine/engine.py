@@ -44,6 +44,7 @@ from submariner_core.engine.metrics import Figures
 from submariner_core.engine.nat_discovery import NatDiscovery
 from submariner_core.engine.opening import Opening, keep_observing
 from submariner_core.engine.pin import Pin
+from submariner_core.engine.renewal import Renewal
 from submariner_core.engine.router import Router
 from submariner_core.engine.standbys import Standbys
 from submariner_core.engine.writer import Writer
@@ -166,6 +167,7 @@ class Engine:
             self.decider, self.elector, self._flows, self._publisher, boot_clock
         )
         self._pin = Pin(self.decider, self.elector, self.hand_over, boot_clock)
+        self.renewal = Renewal(self._drivers, self.elector, self.hand_over, self._opening.again)
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Everything that runs until it is cancelled."""
@@ -258,7 +260,11 @@ class Engine:
     async def _control(self) -> None:
         """Commands are a convenience: without their socket the gateway does its work."""
         folder = self._settings.state_dir
-        commands = {"hand-over": self.hand_over.on_command, "pin": self._pin.on_command}
+        commands = {
+            "hand-over": self.hand_over.on_command,
+            "pin": self._pin.on_command,
+            "renew": self.renewal.on_command,
+        }
         try:
             await Control(folder, commands).run()
         except OSError as error:

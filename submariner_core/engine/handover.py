@@ -151,6 +151,12 @@ class HandOver:
             raise ControlError(f"{to or 'no candidate'} did not take the lease: this one goes on")
         return {"taken": taken, "epoch": self._elector.leadership.epoch}
 
+    async def quiet(self) -> bool:
+        """Wait until nobody sends through this gateway; ``False`` if somebody goes on."""
+        held = self._decider.state.held.values()
+        devices = {one.path.device for one in held if one.path is not None}
+        return await wait_until_quiet(devices, self._clock)
+
     async def leave(self) -> None:
         """Drain: hand over if this gateway leads, then wait until what it forwards has ceased."""
         self._decider.drain()
@@ -161,12 +167,7 @@ class HandOver:
             log.warning("no-successor", consequence="the lease is released, the data path stays")
             await self._elector.withdraw()
         else:
-            devices = {
-                held.path.device
-                for held in self._decider.state.held.values()
-                if held.path is not None
-            }
-            quiet = await wait_until_quiet(devices, self._clock)
+            quiet = await self.quiet()
             log.info("drained", quiet=quiet, successor=successor)
             await self._elector.withdraw()
         await self._publisher.publish()

@@ -110,6 +110,12 @@ def test_a_hand_over_where_no_gateway_runs_says_so(stores: Stores, run: Run) -> 
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_renewal_where_no_gateway_runs_says_so(stores: Stores, run: Run) -> None:
+    result = run("gateway", "renew", "--config", stores.path)
+    assert result.exit_code == 1
+    assert "no gateway answers" in result.stderr
+
+
 def test_a_pin_where_no_gateway_runs_says_so_and_off_takes_no_node(
     stores: Stores, run: Run
 ) -> None:
@@ -119,6 +125,19 @@ def test_a_pin_where_no_gateway_runs_says_so_and_off_takes_no_node(
     result = run("gateway", "pin", "east-2", "--off", "--config", stores.path)
     assert result.exit_code == 2
     assert "--off takes no node" in result.stderr
+
+
+@pytest.mark.netns
+def test_a_gateway_without_a_second_one_renews_only_when_it_is_told_to_regardless(
+    process: Process, stores: Stores, run: Run
+) -> None:
+    process.wait_for("Endpoint east-submariner-cable-east-192-0-2-1")
+    result = run("gateway", "renew", "--config", stores.path)
+    assert result.exit_code == 1
+    assert "no gateway is ready to take over" in result.stderr
+    result = run("gateway", "renew", "--now", "--config", stores.path)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("renewed: ")
 
 
 @pytest.mark.netns

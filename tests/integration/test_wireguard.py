@@ -17,6 +17,8 @@ from submariner_lab.matrix import questions, try_all
 from submariner_wireguard.commands import wireguard
 from submariner_wireguard.options import WireGuardOptions
 
+from submariner_core.engine.control import ask
+
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 START = 60.0
 LIMIT = 2.5
@@ -136,6 +138,18 @@ async def test_a_new_key_is_taken_up_without_a_lost_packet(lab: Lab) -> None:
         await lab.until(lab.settled, START, "remote gateways know the new key")
         await flow.flowing()
     assert public_key(node) in said
+    assert flow.report.lost == 0
+
+
+async def test_nor_is_one_lost_where_a_command_has_it_taken_up(lab: Lab) -> None:
+    node = lab.clusters[0].leader
+    said = keys_of(node, "rotate-key")
+    async with between(lab) as flow:
+        await flow.established()
+        await ask(node.folder / "state", "renew")
+        await lab.until(lambda: public_key(node) in said, START, "the new key is in use")
+        await lab.until(lab.settled, START, "remote gateways know the new key")
+        await flow.flowing()
     assert flow.report.lost == 0
 
 

@@ -44,10 +44,11 @@ def show_key(state_dir: Path) -> None:
 @wireguard.command("rotate-key")
 @_state_dir
 def rotate_key(state_dir: Path) -> None:
-    """Make a new private key, for this host's gateway to use from its next start on.
+    """Make a new private key, for this host's gateway to take up when it is told to.
 
-    Restart the gateway then. One that is told to stop hands over first, so that it carries
-    nothing while remote gateways learn its new key: with a second gateway, no packet is lost.
+    `submariner gateway renew` does so, and so does a restart. Either hands over first, so that
+    this gateway carries nothing while remote gateways learn its new key: with a second gateway,
+    no packet is lost.
     """
     folder = state_dir / FOLDER
     if not folder.is_dir():
@@ -56,4 +57,4 @@ def rotate_key(state_dir: Path) -> None:
         key = stage_key(folder)
     except CableError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"new public key {public_key(key)}: restart the gateway (SIGTERM) to use it")
+    click.echo(f"new public key {public_key(key)}: submariner gateway renew, to use it")

@@ -66,6 +66,7 @@ class WireGuardDriver(CableDriver):
         self._handshakes = Handshakes()
         self._lock = asyncio.Lock()
         self._terms: Terms | None = None
+        self._renewing = False
         self._loaded: dict[str, Peer] | None = None
         self._made: dict[str, float] = {}
         self._fallen: dict[str, float] = {}
@@ -86,7 +87,8 @@ class WireGuardDriver(CableDriver):
         async with self._lock:
             mtu = await self._devices.underlay_mtu(private_ip) - OVERHEAD[6]
             await self._devices.choose()
-            key = ensure_key(self._state_dir, starting=self._terms is None)
+            starting = self._terms is None or self._renewing
+            key = ensure_key(self._state_dir, starting=starting)
             terms = Terms(
                 Wanted(key, self._port(local), mtu, address_of(private_ip)),
                 local.slot,
@@ -99,7 +101,7 @@ class WireGuardDriver(CableDriver):
             )
             if before != place:
                 self._roster.keep_place(place)
-            self._terms = terms
+            self._terms, self._renewing = terms, False
         return {
             PUBLIC_KEY: public_key(key),
             "udp-port": str(terms.devices.port),
@@ -174,6 +176,10 @@ class WireGuardDriver(CableDriver):
             state = await found.read(device_name(slot))
             peers += len(state.peers) if state is not None else 0
         return f"{found.name} implementation in use, with {peers} peers"
+
+    async def renew(self) -> None:
+        """Take up a key that waits, at the next :meth:`open`."""
+        self._renewing = True
 
     async def close(self) -> None:
         """Release sockets; the devices go on forwarding."""

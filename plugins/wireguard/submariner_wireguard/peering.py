@@ -47,6 +47,7 @@ class Peering:
         ``moved``: this gateway is elsewhere than before, so every peer's address is set anew.
         """
         wanted = list(peers)
+        self._held = {}  # a device without a peer now is made so when the next one comes
         for slot in sorted({0, *(peer.slot for peer in wanted)}):
             state = await self._devices.ensure(slot, terms.devices)
             self._held[device_name(slot)] = dict(state.peers)
