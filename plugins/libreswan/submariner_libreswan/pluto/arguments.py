@@ -23,10 +23,14 @@ The tries are 0, 0.5, 1, 2, 4 and 8 s after the first; at 16 s it has failed.
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """This end's certificate by its name in the NSS database, and the CA's subject."""
+    """This end's certificate by its name in the NSS database, the CA's subject, the key's kind.
+
+    Told both kinds, pluto 4.10 tries RSA with any key: all gateways must have the same kind.
+    """
 
     nickname: str
     ca: str
+    ecdsa: bool
 
 
 def connection(tunnel: Tunnel, pair: Pair, terms: Terms, proof: Proof | None) -> tuple[str, ...]:
@@ -75,7 +79,9 @@ def owner(connection_name: str) -> tuple[str, tuple[int, int]] | None:
 
 
 def _proof(proof: Proof | None) -> tuple[str, ...]:
-    return ("--psk",) if proof is None else ("--rsasig", "--ecdsa")
+    if proof is None:
+        return ("--psk",)
+    return ("--ecdsa",) if proof.ecdsa else ("--rsasig",)
 
 
 def _proposals(tunnel: Tunnel, terms: Terms) -> Iterator[str]:

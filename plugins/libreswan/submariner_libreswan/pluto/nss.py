@@ -58,7 +58,8 @@ class Database:
             await self._do("certutil", "-A", "-n", authority, "-t", "CT,,", "-i", str(wanted.ca))
         if not await self._has(nickname):
             await self._import(nickname, key, certificate)
-        return Proof(nickname, ca.subject.rfc4514_string())
+        subject = ", ".join(part.rfc4514_string() for part in ca.subject.rdns)
+        return Proof(nickname, subject, isinstance(key, EllipticCurvePrivateKey))
 
     async def make(self) -> None:
         """An empty database, whole or not at all, where there is none: no pluto starts without.

@@ -16,6 +16,7 @@ from submariner_libreswan.plane import Plane
 from submariner_libreswan.pluto import arguments, files, leftovers, nss, reasons, status
 from submariner_libreswan.pluto.complaints import Complaints
 from submariner_libreswan.pluto.ledger import Ledger, Words
+from submariner_libreswan.pluto.presence import Presence
 from submariner_libreswan.pluto.proposals import offer
 from submariner_libreswan.pluto.secrets import Secrets
 from submariner_libreswan.pluto.tail import Tail
@@ -61,9 +62,10 @@ class Pluto(Daemon):
         self._complaints = Complaints(None if path is None else Tail(path, ours=log_file is None))
         self._terms: Terms | None = None
         self._proof: arguments.Proof | None = None
-        self._identity: tuple[object, ...] = ()
+        self._presence = Presence(self._places, managed=managed)
         self._tunnels: dict[str, Tunnel] = {}
         self._called: set[str] = set()
+        self._left: set[str] = set()
         self._seen: dict[str, float] = {}
         self._last: status.Listing | None = None
         self._stale: list[leftovers.Leftover] = []
@@ -81,18 +83,20 @@ class Pluto(Daemon):
         offer(terms.ike, terms.esp)
         async with self._lock:
             begun = await (self._own(terms) if self._managed else self._host())
-            identity = self._identify()
+            known = not begun and self._presence.same()
             self._terms = terms
+            if not known:
+                held = status.held((await self._whack.ask("--status")).text)
+                self._ledger.read(held)
+                self._left = {owner for name in held if (owner := _owner(name)) is not None}
+                self._tunnels, self._called = {}, set()
             await self._prove(terms)
-            if identity == self._identity and not begun:
+            if known:
                 return False
-            held = status.held((await self._whack.ask("--status")).text)
-            self._ledger.read(held)
-            self._identity, self._tunnels = identity, {}
-            self._called = set()
             await self._whack.ask("--listen")  # addresses may have come since it looked
             await self._whack.ask("--debug", "base" if terms.debug else "none")
-            return not held
+            self._presence.take()
+            return not self._left
 
     async def load(self, tunnel: Tunnel) -> None:
         """Add connections, those whose words differ from the loaded ones after deleting these."""
@@ -148,12 +152,13 @@ class Pluto(Daemon):
             self._ledger.put(name, {})
             self._tunnels.pop(name, None)
             self._called.discard(name)
+            self._left.discard(name)
             self._secrets.forget(name)
             await self._share()
 
     async def observe(self) -> Sequence[TunnelState]:
         """``--trafficstatus`` and ``--showstates``, with what the log says of failures."""
-        self._check_identity()
+        self._presence.check()
         listing = status.listing((await self._whack.ask("--trafficstatus", "--showstates")).text)
         self._complaints.hear()
         self._last = listing
@@ -171,7 +176,7 @@ class Pluto(Daemon):
         last, waited = self._last, 0.0
         while True:
             try:
-                self._check_identity()
+                self._presence.check()
                 if self._complaints.hear():
                     return
                 waited += _LIVENESS
@@ -208,7 +213,8 @@ class Pluto(Daemon):
                     await self._whack.ask("--rereadsecrets")
             files.remove(self._places)
             self._ledger.forget()
-            self._terms, self._identity, self._tunnels = None, (), {}
+            self._presence.forget()
+            self._terms, self._tunnels = None, {}
 
     # ---- beginning
 
@@ -271,7 +277,9 @@ class Pluto(Daemon):
         else:
             self._proof = None
         self._secrets.psks = terms.credentials.psks
-        self._complaints.offers = reasons.Offers(", ".join(terms.ike), ", ".join(terms.esp))
+        self._complaints.offers = reasons.Offers(
+            ", ".join(terms.ike), ", ".join(terms.esp), certificate is not None
+        )
         await self._share()
 
     async def _database(self) -> nss.Database:
@@ -322,15 +330,17 @@ class Pluto(Daemon):
 
     async def _end(self) -> None:
         """Pluto deletes its SAs, here and at its peers, on the way out."""
-        try:
-            await process.end(int(self._places.pid.read_text("ascii")))
-        except (OSError, ValueError):
+        if pid := self._presence.pid():
+            await process.end(pid)
+        else:
             await self._whack.ask("--shutdown")
 
     # ---- what pluto holds and tells
 
     def _states(self, listing: status.Listing) -> Iterator[TunnelState]:
-        children: dict[str, list[ChildState]] = {name: [] for name in self._ledger.names()}
+        children: dict[str, list[ChildState]] = {
+            name: [] for name in (*self._ledger.names(), *self._left)
+        }
         boot, wall = time.clock_gettime(time.CLOCK_BOOTTIME), time.time()
         for child in listing.children:
             owner = arguments.owner(child.connection)
@@ -357,30 +367,6 @@ class Pluto(Daemon):
                 name in calling,
                 self._complaints.of(self._tunnels.get(name), self._ledger.get(name)),
             )
-
-    # ---- which pluto
-
-    def _identify(self) -> tuple[object, ...]:
-        """What differs between one pluto and the next at the same place."""
-        try:
-            made = self._places.socket.stat()
-        except OSError:
-            raise DaemonGone(f"pluto has gone: there is no {self._places.socket}") from None
-        try:
-            pid = self._places.pid.read_text("ascii").strip()
-        except OSError:
-            pid = ""
-        return (pid, made.st_ino, made.st_ctime_ns)
-
-    def _check_identity(self) -> None:
-        if not self._identity:
-            raise DaemonGone("pluto was not spoken to yet")
-        identity = self._identify()
-        if identity != self._identity:
-            raise DaemonGone("pluto was started anew, and holds nothing of ours")
-        pid = str(identity[0])
-        if self._managed and pid.isdecimal() and not process.alive(int(pid)):
-            raise DaemonGone("pluto has died")
 
     def _opened(self) -> Terms:
         if self._terms is None:

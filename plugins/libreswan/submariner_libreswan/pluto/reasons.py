@@ -12,6 +12,7 @@ _LINE = re.compile(
     rf'(?:^|\s)"({OURS}[^"]+-\d+-\d+)"(?:\[\d+\] \S+?)?(?: #(?P<sa>\d+))?: (?P<text>.*)$'
 )
 _PSK = "is the PSK the same at both ends?"
+_CA = "are both ends' certificates of the same CA, and their keys of one kind, RSA or ECDSA?"
 _SAME = "set the same ike_proposals and esp_proposals at both"
 
 
@@ -32,10 +33,11 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What this end proposes, in the words of the settings."""
+    """What this end proposes, in the words of the settings, and whether it has a certificate."""
 
     ike: str = ""
     esp: str = ""
+    certificate: bool = False
 
 
 def read(line: str, offers: Offers) -> Blame | None:
@@ -50,10 +52,11 @@ def read(line: str, offers: Offers) -> Blame | None:
     return Blame(connection)
 
 
-def _refused(connection: str, _: re.Match[str], __: Offers) -> Blame:
+def _refused(connection: str, _: re.Match[str], offers: Offers) -> Blame:
     return Blame(
         connection,
-        f"the other end refuses who this end says it is (AUTHENTICATION_FAILED): {_PSK}",
+        "the other end refuses who this end says it is (AUTHENTICATION_FAILED): "
+        f"{_CA if offers.certificate else _PSK}",
         proof=True,
         final=True,
     )

@@ -22,14 +22,15 @@ class Tail:
         self._path = path
         self._ours = ours
         self._file = 0
-        self._offset = -1
+        self._offset = -1  # nothing was read yet
         self._rest = b""
 
     def grown(self) -> bool:
         """Whether there is something to read."""
         try:
             now = self._path.stat()
-        except OSError:
+        except OSError:  # whatever comes in its place is new
+            self._offset, self._rest = 0, b""
             return False
         return now.st_size != self._offset or now.st_ino != self._file
 
@@ -49,7 +50,8 @@ class Tail:
             if self._ours and self._offset > _MOST:
                 os.truncate(self._path, 0)
                 self._offset = 0
-        except OSError:
+        except OSError:  # whatever comes in its place is new
+            self._offset, self._rest = 0, b""
             return
         *whole, self._rest = (self._rest + new).split(b"\n")
         for line in whole:
