@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from submariner_lab import Lab, Node, namespaces
+import pytest
+from submariner_lab import Lab, LabSpec, Node, namespaces
 from submariner_lab.process import Process
 
 from submariner_core.api.model import ClusterObject, EndpointObject, GatewayObject
 
 PLUGIN = Path(__file__).parent / "doom"
 """To be on ``PYTHONPATH`` of whoever is to die."""
+
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "4"))
+"""How much is tried; .ci/test --full and CONTRIBUTING.md say how much tries every single thing."""
+START = 60.0
 
 LISTED = (
     "ip -o link",
@@ -52,6 +59,20 @@ class Doom:
     def done(self, process: Process) -> list[str]:
         """All that this process did."""
         return (self._folder / f"{_daemon(process)}.log").read_text().splitlines()
+
+
+@contextlib.asynccontextmanager
+async def doomed_lab(folder: Path, spec: LabSpec) -> AsyncIterator[tuple[Lab, Doom]]:
+    """A lab whose daemons die when told."""
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces: run as root")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHONPATH", str(PLUGIN), prepend=os.pathsep)
+        environment.setenv("SUBMARINER_DOOM", str(folder))
+        async with Lab(spec) as lab:
+            await lab.until(lab.settled, START, "every gateway is ready")
+            yield lab, Doom(folder)
+            assert lab.crashes() == []
 
 
 def _daemon(process: Process) -> str:

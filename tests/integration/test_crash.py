@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from submariner_lab import Lab, LabSpec, LabTimeout
 
-from tests.integration.crash import PLUGIN, Doom, Holdings, differences, state
+from tests.integration.crash import (
+    ROUNDS,
+    START,
+    Doom,
+    Holdings,
+    differences,
+    doomed_lab,
+    state,
+)
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
-START, SETTLE = 60.0, 40.0
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "4"))
-"""Boots of both nodes; in each all four daemons die once. 20 try every single thing."""
+SETTLE = 40.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def doomed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Lab, Doom]]:
     """Two clusters of one node each, whose daemons die when told."""
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces: run as root")
     folder = tmp_path_factory.mktemp("doom")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PYTHONPATH", str(PLUGIN), prepend=os.pathsep)
-        environment.setenv("SUBMARINER_DOOM", str(folder))
-        async with Lab(LabSpec(nodes=1, gateways=1)) as lab:
-            await lab.until(lab.settled, START, "every gateway is ready")
-            yield lab, Doom(folder)
-            assert lab.crashes() == []
+    async with doomed_lab(folder, LabSpec(nodes=1, gateways=1)) as found:
+        yield found
 
 
 async def boot(lab: Lab) -> None:
@@ -52,6 +50,7 @@ async def same(lab: Lab, expected: Holdings, what: str) -> None:
 async def test_whatever_a_daemon_did_last_the_next_one_comes_to_the_same_end(
     doomed: tuple[Lab, Doom],
 ) -> None:
+    """A round is a boot of both nodes; in each all four daemons die once."""
     lab, doom = doomed
     daemons = [daemon for node in lab.nodes for daemon in node.daemons]
     await boot(lab)
@@ -60,6 +59,7 @@ async def test_whatever_a_daemon_did_last_the_next_one_comes_to_the_same_end(
     await same(lab, expected, "nothing at all")
     things = {daemon: doom.done(daemon) for daemon in daemons}
     assert all(len(done) > 15 for done in things.values()), things
+    tried: dict[str, set[int]] = {"gateway": set(), "route-agent": set()}
     for number in range(ROUNDS):
         orders = {}
         for place, daemon in enumerate(daemons):
@@ -67,6 +67,7 @@ async def test_whatever_a_daemon_did_last_the_next_one_comes_to_the_same_end(
             share = (2 * number + place // 2 + 0.5) / (2 * ROUNDS)
             orders[daemon] = 1 + int(share * len(things[daemon]))
             doom.order(daemon, orders[daemon])
+            tried[daemon.name.split()[0]].add(orders[daemon])
         await boot(lab)
 
         def dead() -> bool:
@@ -79,6 +80,10 @@ async def test_whatever_a_daemon_did_last_the_next_one_comes_to_the_same_end(
         for node in lab.nodes:
             node.start()
         await same(lab, expected, what)
+    for name, numbers in tried.items():
+        count = max(len(things[daemon]) for daemon in daemons if daemon.name.startswith(name))
+        if count <= 2 * ROUNDS:
+            assert numbers == set(range(1, count + 1)), f"{name}: not every thing was tried"
 
 
 @pytest.mark.parametrize("store", ["datastore", "broker"])

@@ -65,6 +65,19 @@ def place(transport: Any) -> str:
     return "broker" if str(address).startswith("172.31.250.") else "datastore"
 
 
+def lease(stored: Any, before: Any, new: Any) -> str | None:
+    """What a swap of the lease has done; a renewal is none, they would come for ever."""
+    if stored is None:
+        return None
+    if not new.holder:
+        return "release the lease"
+    if new.successor and (before is None or new.successor != before.successor):
+        return "name a successor"
+    if before is None or (before.holder, before.epoch) != (new.holder, new.epoch):
+        return "take the lease"
+    return None
+
+
 def install(doom: Doom) -> None:
     """Every way in which a daemon of the lab changes anything outside itself."""
     from submariner_local.http.store import HttpLeaseStore, HttpTransport
@@ -86,7 +99,7 @@ def install(doom: Doom) -> None:
     doom.after(Roster, "save", lambda _r, *_a: "save the roster")
     doom.after(HttpTransport, "put", lambda _r, s, record, _f: f"put {record.ref} at {place(s)}")
     doom.after(HttpTransport, "delete", lambda _r, s, ref, _f: f"delete {ref} at {place(s)}")
-    doom.after(HttpLeaseStore, "swap", lambda *_a: "swap the lease")
+    doom.after(HttpLeaseStore, "swap", lambda stored, _s, old, new: lease(stored, old, new))
 
 
 def daemon() -> str | None:
