@@ -1,7 +1,7 @@
 """What a pluto that died left in the kernel: SAs and policies, which carry packets meanwhile.
 
 They stay until their tunnel has others. Another's are told by address, and by the if_id where
-there are interfaces.
+there are interfaces, else by the reqid.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ _ENDS = re.compile(r"src (\S+) dst (\S+)")
 _SPI = re.compile(r"proto esp spi (0x[0-9a-f]+)")
 _DIR = re.compile(r"dir (in|out|fwd)")
 _IF_ID = re.compile(r"if_id (0x[0-9a-f]+)")
+_REQID = re.compile(r"\breqid (\d+)")
+_PLUTOS = 0x4000
+"""From where on pluto numbers what it installs; charon and people begin at 1."""
 _ANY = "%any"
 
 
@@ -98,7 +101,9 @@ def policies(listing: str, ends: Collection[_Ends]) -> Iterator[Leftover]:
 
 
 def _tunnels(entry: str, source: str, target: str, ends: Collection[_Ends]) -> Iterator[str]:
-    number = _if_id(entry)
+    number, request = _if_id(entry), _REQID.search(entry)
+    if not number and (request is None or int(request[1]) < _PLUTOS):
+        return
     for one in ends:
         if one.match(source, target, number):
             yield one.tunnel

@@ -110,7 +110,10 @@ class Database:
     async def _run(self, name: str, *words: str, folder: Path | None = None) -> whack.Answer:
         database = f"sql:{folder or self._folder}"
         command = (*self._prefix, process.find(name) or name, "-d", database, *words)
-        return await whack.run(command, _TIMEOUT, f"{name} did not end")
+        try:
+            return await whack.run(command, _TIMEOUT)
+        except TimeoutError:
+            raise CableError(f"{database}: {name} did not end in {_TIMEOUT:g} s") from None
 
 
 def check_name(wanted: Certificate, address: IPv4Address) -> None:

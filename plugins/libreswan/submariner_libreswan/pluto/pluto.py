@@ -197,14 +197,13 @@ class Pluto(Daemon):
     async def stop(self) -> None:
         """End an own pluto and remove its files; of the host's, delete what is ours."""
         async with self._lock:
-            if await self._whack.lives():
-                if self._managed:
-                    await self._end()
-                else:
-                    held = status.held((await self._whack.ask("--status")).text)
-                    for connection in held:
-                        await self._delete(connection)
-            else:  # it died, and left in the kernel what it had there
+            if self._managed:
+                if pid := self._presence.running():
+                    await process.end(pid)  # it deletes its SAs, here and at its peers
+            elif await self._whack.lives():
+                for connection in status.held((await self._whack.ask("--status")).text):
+                    await self._delete(connection)
+            if self._managed:  # and what one that died or was killed left
                 self._ledger.read()
                 await leftovers.remove_all(self._ledger)
             if not self._managed and self._places.secrets.exists():
@@ -327,13 +326,6 @@ class Pluto(Daemon):
     async def _delete(self, connection: str) -> None:
         await self._whack.ask("--delete", "--name", connection)
         self._complaints.settle((connection,))
-
-    async def _end(self) -> None:
-        """Pluto deletes its SAs, here and at its peers, on the way out."""
-        if pid := self._presence.pid():
-            await process.end(pid)
-        else:
-            await self._whack.ask("--shutdown")
 
     # ---- what pluto holds and tells
 

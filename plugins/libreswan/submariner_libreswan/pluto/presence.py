@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from submariner_libreswan import process
 from submariner_libreswan.daemon import DaemonGone
 from submariner_libreswan.pluto.files import Places
@@ -36,12 +39,22 @@ class Presence:
             raise DaemonGone("pluto was not spoken to yet")
         if self._identify() != self._identity:
             raise DaemonGone("pluto was started anew, and holds nothing of ours")
-        pid = self.pid()
-        if self._managed and pid and not process.alive(pid):
+        if self._managed and not self.running():
             raise DaemonGone("pluto has died")
 
-    def pid(self) -> int:
-        """Its process id; 0 if that is not known."""
+    def running(self) -> int:
+        """The process id of a pluto of ours that runs; 0 where there is none.
+
+        What its lock says may be of a dead one, and the number another program's by now.
+        """
+        pid = self._lock()
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return 0
+        return pid if os.fsencode(self._places.run) in words and process.alive(pid) else 0
+
+    def _lock(self) -> int:
         try:
             return int(self._places.pid.read_text("ascii"))
         except (OSError, ValueError):
@@ -53,4 +66,4 @@ class Presence:
             made = self._places.socket.stat()
         except OSError:
             raise DaemonGone(f"pluto has gone: there is no {self._places.socket}") from None
-        return (self.pid(), made.st_ino, made.st_ctime_ns)
+        return (self._lock(), made.st_ino, made.st_ctime_ns)

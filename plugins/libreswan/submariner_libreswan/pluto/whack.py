@@ -39,6 +39,10 @@ class Answer:
         return lines[-1][4:].strip() if lines else f"nothing (exit status {self.code})"
 
 
+class Silent(DaemonGone):
+    """Pluto is there and does not answer: it hangs, or has very much to do."""
+
+
 class Whack:
     """Runs whack against one pluto. ``prefix`` is put before every command."""
 
@@ -47,21 +51,33 @@ class Whack:
         self._prefix = tuple(prefix)
         self._turn = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, *words: str, timeout: float = TIMEOUT) -> Answer:
-        """One request. Raises :class:`DaemonGone` where nobody answers, :class:`CableError`."""
+    async def ask(self, *words: str) -> Answer:
+        """One request.
+
+        Raises :class:`DaemonGone` where nobody listens, :class:`Silent` where nobody answers in
+        time, and :class:`CableError` where whack cannot be run.
+        """
         if not self._socket.exists():
             raise DaemonGone(f"pluto does not run: there is no {self._socket}")
         command = (*self._prefix, program("whack"), "--ctlsocket", str(self._socket), *words)
         async with self._turn:
-            answer = await run(command, timeout, f"pluto did not answer whack {words[0]}")
+            try:
+                answer = await run(command, TIMEOUT)
+            except TimeoutError:
+                raise Silent(
+                    f"pluto did not answer whack {words[0]} in {TIMEOUT:g} s: see what keeps it, "
+                    "or end it"
+                ) from None
         if answer.code and any(sign in answer.text for sign in _GONE):
             raise DaemonGone("pluto has gone: its socket is there, but nobody listens")
         return answer
 
     async def lives(self) -> bool:
-        """Whether somebody listens at the socket."""
+        """Whether somebody listens. Raises :class:`CableError` for one that hangs."""
         try:
             await self.ask("--briefstatus")
+        except Silent as error:
+            raise CableError(f"daemon libreswan: {error}") from None
         except DaemonGone:
             return False
         return True
@@ -72,8 +88,11 @@ def program(name: str) -> str:
     return process.find(name) or f"{_LIBEXEC}/{name}"
 
 
-async def run(command: Sequence[str], timeout: float, late: str) -> Answer:
-    """Run a program to its end, without a terminal. Raises :class:`CableError`."""
+async def run(command: Sequence[str], timeout: float) -> Answer:
+    """Run a program to its end, without a terminal.
+
+    Raises :class:`TimeoutError`, and :class:`CableError` where there is no such program.
+    """
     try:
         child = await asyncio.create_subprocess_exec(
             *command,
@@ -91,8 +110,6 @@ async def run(command: Sequence[str], timeout: float, late: str) -> Answer:
     try:
         async with asyncio.timeout(timeout):
             said, _ = await child.communicate()
-    except TimeoutError:
-        raise CableError(f"{late} in {timeout:g} s") from None
     finally:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):

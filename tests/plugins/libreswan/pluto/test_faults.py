@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 import socket
 
 import pytest
+from submariner_libreswan.daemon import DaemonGone
 from submariner_libreswan.plane import Plane
 
 from submariner_core.api.errors import CableError
@@ -83,6 +86,29 @@ async def test_a_peer_that_is_not_there_delays_nobody(underlay):
     state = await east.failed(nobody, "no answer")
     assert "is its UDP port open?" in state.error
     assert (await east.state(there)).error == ""
+
+
+@kernel
+async def test_a_pluto_that_hangs_is_told_left_alone_and_ended_in_the_end(underlay, monkeypatch):
+    monkeypatch.setattr("submariner_libreswan.pluto.whack.TIMEOUT", 1.0)
+    (east, there), _ = await underlay.pair()
+    await east.call(there)
+    await east.up(there)
+    [pid] = east.daemons()
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(DaemonGone, match="did not answer whack --trafficstatus"):
+        await east.states()
+    with pytest.raises(CableError, match="did not answer"):
+        await east.start()
+    assert east.daemons() == [pid]
+    os.kill(pid, signal.SIGCONT)
+    assert await east.start() is False
+    await east.up(there)
+    os.kill(pid, signal.SIGSTOP)
+    with east.entered():
+        await east.another().stop()
+    assert east.daemons() == []
+    assert "proto esp" not in east.run("ip xfrm state")
 
 
 @kernel

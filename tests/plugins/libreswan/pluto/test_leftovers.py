@@ -12,6 +12,8 @@ src 172.31.0.2 dst 172.31.0.1
 \tif_id 0x1195
 src 172.31.0.1 dst 172.31.0.2
 \tproto esp spi 0x00000077 reqid 1 mode tunnel
+src 172.31.0.1 dst 172.31.0.2
+\tproto esp spi 0x00000078 reqid 16401 mode tunnel
 src 172.31.0.1 dst 172.31.0.3
 \tproto esp spi 0x9717015b reqid 16389 mode tunnel
 \tif_id 0x1195
@@ -37,7 +39,7 @@ def test_an_sa_is_ours_by_both_ends_and_its_interface():
         Leftover("w", "state delete src 172.31.0.2 dst 172.31.0.1 proto esp spi 0x616cb22a")
     ]
     without = _Ends("w", "172.31.0.1", "172.31.0.2", 0)
-    assert [one.words[-10:] for one in leftovers.states(STATES, [without])] == ["0x00000077"]
+    assert [one.words[-10:] for one in leftovers.states(STATES, [without])] == ["0x00000078"]
 
 
 def test_a_client_may_have_been_anywhere():

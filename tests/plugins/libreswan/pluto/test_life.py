@@ -124,6 +124,19 @@ async def test_stop_removes_every_trace_in_a_process_that_opened_nothing(underla
         await east.another().stop()  # and once more
 
 
+async def test_a_number_that_is_another_programs_by_now_is_not_ended(underlay):
+    east = underlay.gateway(1)
+    await east.start()
+    east.kill()
+    await _deserted(east)
+    (east.folder / "run" / "pluto.pid").write_text(f"{os.getpid()}\n")
+    with pytest.raises(DaemonGone):
+        await east.states()
+    with east.entered():
+        await east.another().stop()
+    assert not east.folder.exists()
+
+
 async def test_stop_removes_what_a_dead_pluto_left_in_the_kernel(underlay):
     east, _, _, _ = await _made(underlay)
     east.run(
