@@ -36,7 +36,7 @@ from submariner_libreswan.daemon import (
     missing,
 )
 from submariner_libreswan.options import LibreswanOptions
-from submariner_libreswan.plane import OVERHEAD, Interfaces, Plane, detect
+from submariner_libreswan.plane import Plane, detect
 from submariner_libreswan.process import forbid_core_files
 from submariner_libreswan.rotation import Rotation
 from submariner_libreswan.status import Counters, cable_state
@@ -47,11 +47,9 @@ from submariner_libreswan.tunnel import (
     check_distinct,
     tunnel_of,
 )
+from submariner_libreswan.ways import Ways
 
 NAME = "libreswan"
-TUN = "ipsec0"
-"""The device behind which charon's ``kernel-libipsec`` encrypts."""
-TUN_MTU = 1400
 _INTERVAL = 5.0
 _SOON = 0.5
 """Seconds between observations while a tunnel is being made."""
@@ -71,22 +69,18 @@ class LibreswanDriver(CableDriver):
     """
 
     def __init__(
-        self,
-        options: LibreswanOptions,
-        state_dir: FilePath,
-        daemon: Daemon | None = None,
+        self, options: LibreswanOptions, state_dir: FilePath, daemon: Daemon | None = None
     ) -> None:
         self._options = options
         self._state_dir = state_dir
         self._kernel = Kernel()
-        self._interfaces = Interfaces(self._kernel)
+        self._ways = Ways(self._kernel)
         self._rotation = Rotation(state_dir / "psk")
         self._given = daemon
         self._daemon: Daemon | None = daemon
         self._plane: Plane | None = None
         self._own: Endpoint | None = None
         self._terms: Terms | None = None
-        self._mtu = 0
         self._cables: dict[str, Cable] = {}
         self._tunnels: dict[str, Tunnel] = {}
         self._faults: dict[str, str] = {}
@@ -111,7 +105,7 @@ class LibreswanDriver(CableDriver):
             plane = await self._data_plane()
             daemon = self._choose(plane)
             port = self._port(local.endpoint)
-            mtu = await self._underlay_mtu(local.endpoint) - OVERHEAD
+            await self._ways.measure(local.endpoint)
             offer = {
                 "udp-port": str(port),
                 PREFERRED_SERVER: str(self._options.preferred_server).lower(),
@@ -120,7 +114,6 @@ class LibreswanDriver(CableDriver):
             }
             config = {**local.endpoint.backend_config, **offer}
             own = dataclasses.replace(local.endpoint, backend_config=config)
-            self._mtu = mtu
             await self._take_up(daemon, self._wanted_terms(port, plane, own), own)
             self._figure(daemon=daemon.name, plane=plane)
         return offer
@@ -135,7 +128,7 @@ class LibreswanDriver(CableDriver):
             own, terms = self._opened(cable.name)
             tunnel = self._tunnel(own, terms, cable)
             check_distinct(tunnel, iter(self._tunnels.values()))
-            path = await self._path(tunnel, terms, own)
+            path = await self._ways.to(tunnel, own, terms.plane)
             before = self._tunnels.get(cable.name)
             await self._load(cable, tunnel)
             if self._held is None or before not in {None, tunnel}:
@@ -154,7 +147,7 @@ class LibreswanDriver(CableDriver):
             if self._held is not None:
                 self._held = {k: v for k, v in self._held.items() if k != cable_name}
             if tunnel is not None:
-                await self._release(tunnel.interface)
+                await self._ways.release(tunnel.interface, self._tunnels.values())
 
     async def observe(self) -> Sequence[CableState]:
         """What the daemon holds under names of ours, what an earlier process left included."""
@@ -207,7 +200,7 @@ class LibreswanDriver(CableDriver):
             all_of_them = every(self._options, self._state_dir)
             for daemon in all_of_them if self._given is None else [self._given]:
                 await daemon.stop()
-            await self._interfaces.remove_all()
+            await self._ways.remove_all()
             self._rotation.erase()
             self._cables, self._tunnels, self._faults = {}, {}, {}
             self._terms, self._own, self._held = None, None, None
@@ -245,9 +238,7 @@ class LibreswanDriver(CableDriver):
     async def _take_up(self, daemon: Daemon, terms: Terms, own: Endpoint) -> bool:
         """Have the daemon run on these terms with every tunnel that we know; true if it is new."""
         fresh = await daemon.start(terms)
-        if terms.plane is Plane.USERSPACE:
-            await self._interfaces.prepare(TUN, own.private_ip)
-            await self._interfaces.inhabit(TUN, own.subnets)
+        await self._ways.settle(own, terms.plane)
         anew = fresh or (terms, own) != (self._terms, self._own)
         self._terms, self._own = terms, own
         if fresh:
@@ -265,7 +256,7 @@ class LibreswanDriver(CableDriver):
         cable = self._cables[name]
         try:
             tunnel = self._tunnel(own, terms, cable)
-            await self._path(tunnel, terms, own)
+            await self._ways.to(tunnel, own, terms.plane)
             await self._load(cable, tunnel)
         except DaemonGone:
             raise
@@ -282,7 +273,7 @@ class LibreswanDriver(CableDriver):
         if before != tunnel:
             self._calls.expect(tunnel.name, _now())
             if before is not None and before.interface != tunnel.interface:
-                await self._release(before.interface)
+                await self._ways.release(before.interface, self._tunnels.values())
 
     async def _follow_rotation(self) -> None:
         """Take up a PSK that was accepted, used or dropped meanwhile."""
@@ -361,8 +352,7 @@ class LibreswanDriver(CableDriver):
         self._counters.keep({**held, **self._cables})
         self._figure(
             children={
-                name: sum(child.stands for child in state.children)
-                for name, state in held.items()
+                name: sum(child.stands for child in state.children) for name, state in held.items()
             }
         )
         return tuple(states)
@@ -375,7 +365,7 @@ class LibreswanDriver(CableDriver):
     def _figure(self, **changed: Any) -> None:
         self.figures = dataclasses.replace(self.figures, **changed)
 
-    # ---- paths
+    # ---- what was opened
 
     def _tunnel(self, own: Endpoint, terms: Terms, cable: Cable) -> Tunnel:
         return tunnel_of(
@@ -385,35 +375,6 @@ class LibreswanDriver(CableDriver):
             force_encaps=self._options.force_encaps,
             interfaces=terms.plane is Plane.INTERFACES,
             certificates=terms.credentials.certificate is not None,
-        )
-
-    async def _path(self, tunnel: Tunnel, terms: Terms, own: Endpoint) -> Path:
-        way = await self._kernel.routes.lookup(tunnel.address)
-        if terms.plane is Plane.USERSPACE:
-            return Path(TUN, None, TUN_MTU)
-        if way is None:
-            raise CableError(f"cable {tunnel.name!r}: no route to {tunnel.address}: add one")
-        mtu = min(self._mtu, way.mtu - OVERHEAD)
-        if tunnel.interface is None:
-            return Path(way.device, way.via or tunnel.address, mtu)
-        name = await self._interfaces.ensure(tunnel.interface, own.private_ip, self._mtu)
-        return Path(name, None, mtu)
-
-    async def _release(self, interface: int | None) -> None:
-        if interface is not None and not any(
-            tunnel.interface == interface for tunnel in self._tunnels.values()
-        ):
-            await self._interfaces.remove(interface)
-
-    async def _underlay_mtu(self, own: Endpoint) -> int:
-        for address in await self._kernel.addresses.list():
-            if address.interface.ip == own.private_ip:
-                link = await self._kernel.links.get(address.device)
-                if link is not None:
-                    return link.mtu
-        raise CableError(
-            f"libreswan: private_ip {own.private_ip} is on no device of this node: "
-            "set private_ip to the node's own address on the underlay"
         )
 
     def _port(self, own: Endpoint) -> int:

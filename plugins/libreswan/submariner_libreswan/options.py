@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from submariner_core.api.info import CableOptions
 from submariner_libreswan.credentials import Certificate, Psk, psk_from_file
@@ -19,6 +20,28 @@ VICI = Path("/var/run/charon.vici")
 IKE = ("aes256gcm16-aes128gcm16-prfsha512-prfsha256-x25519-ecp384-ecp256-modp3072-modp2048",)
 ESP = ("aes256gcm16-aes128gcm16-x25519-ecp384-ecp256-modp3072-modp2048",)
 """AES-GCM and perfect forward secrecy; a peer of upstream's finds its own default among them."""
+
+_PROPOSAL = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")
+
+
+def _spelt(proposal: str) -> str:
+    if not _PROPOSAL.fullmatch(proposal):
+        raise ValueError(
+            "a proposal is algorithms joined by '-', in strongSwan's words: "
+            "aes256gcm16-prfsha384-ecp384"
+        )
+    return proposal
+
+
+def _writable(path: Path) -> Path:
+    if not path.is_absolute() or set(str(path)) & set('"\\\n\r'):
+        raise ValueError("log_file must be an absolute path without quotes, '\\' or line breaks")
+    return path
+
+
+Proposals = Annotated[
+    tuple[Annotated[str, AfterValidator(_spelt)], ...], Field(min_length=1, max_length=16)
+]
 
 
 class LibreswanOptions(CableOptions):
@@ -42,14 +65,14 @@ class LibreswanOptions(CableOptions):
     certificate: Path | None = None
     private_key: Path | None = None
     ca: Path | None = None
-    ike_proposals: tuple[str, ...] = Field(default=IKE, min_length=1)
-    esp_proposals: tuple[str, ...] = Field(default=ESP, min_length=1)
+    ike_proposals: Proposals = IKE
+    esp_proposals: Proposals = ESP
     dpd_delay: float = Field(default=30.0, ge=0, le=3600)
     force_encaps: bool = False
     preferred_server: bool = False
     data_plane: Literal["auto", "interfaces", "policies", "userspace"] = "auto"
     debug: bool = False
-    log_file: Path | None = None
+    log_file: Annotated[Path, AfterValidator(_writable)] | None = None
 
     @model_validator(mode="after")
     def _proves_itself(self) -> Self:

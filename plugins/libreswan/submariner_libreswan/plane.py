@@ -21,6 +21,10 @@ from submariner_core.kernel import Kernel, KernelError, LinkMismatch, sysctl
 from submariner_libreswan.tunnel import FIRST_INTERFACE, interface_name
 
 KIND = "xfrm"
+ROUTING_TABLE = 4500
+ROUTING_PRIORITY = 40000
+"""``kernel-libipsec`` makes routes, and a rule for them, whatever it is told: both are apart from
+those of the host's charon, and behind the main table, which is the core's."""
 OVERHEAD = 88
 """Octets that ESP in UDP adds to a packet at most (AES-CBC with SHA-2; GCM adds less)."""
 _PROBE = FIRST_INTERFACE - 1
@@ -108,7 +112,9 @@ class Interfaces:
             await self._kernel.links.delete(link.name)
 
     async def remove_all(self) -> None:
-        """Remove those of all slots, and the one that the kernel was tried with."""
+        """Remove those of all slots, the one that the kernel was tried with, and charon's rule."""
+        for family in ("-4", "-6"):
+            await _ip(f"{family} rule delete", f"pref {ROUTING_PRIORITY} lookup {ROUTING_TABLE}")
         for number in (_PROBE, *(FIRST_INTERFACE + slot for slot in SLOTS)):
             await self.remove(number)
 

@@ -36,6 +36,13 @@ LIMIT = 40.0
 """Generous: the test kernel is slow."""
 
 
+async def until(holds, seconds=LIMIT):
+    """Wait until ``holds()`` does, which nobody tells."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 def make_endpoint(cluster, address, *prefixes, **backend_config):
     private_ip = ip_address(address)
     return Endpoint(
@@ -90,6 +97,29 @@ class Room:
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
+
+
+class Stream:
+    """A ping that is read as it goes on: nobody would read a pipe that is full."""
+
+    def __init__(self, process):
+        self._process = process
+        self._lines = []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        self._lines += self._process.stdout
+
+    def end(self):
+        """How many of its packets got no answer, of how many; the last two may be on their way."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(10)
+        self._thread.join(10)
+        said = "".join(self._lines)
+        [sent] = re.findall(r"(\d+) packets transmitted", said)
+        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", said)}
+        return len(set(range(1, int(sent) - 1)) - answered), int(sent)
 
 
 class Gateway:
@@ -222,17 +252,13 @@ class Gateway:
 
     def stream(self, pod):
         """A packet each 10 ms, until :meth:`lost` ends it."""
-        return self.netns.start(self.namespace, f"ping -D -i0.01 -W5 -I{self.pods[-1]} {pod}")
+        return Stream(self.netns.start(self.namespace, f"ping -i0.01 -I{self.pods[-1]} {pod}"))
 
     @staticmethod
     async def lost(stream, *, wait=0.3):
         """End a stream, and say how many of its packets got no answer, of how many."""
         await asyncio.sleep(wait)
-        stream.send_signal(signal.SIGINT)
-        said, _ = await asyncio.to_thread(stream.communicate, timeout=20)
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", said)
-        assert found, said
-        return int(found[1]) - int(found[2]), int(found[1])
+        return await asyncio.to_thread(stream.end)
 
     def indices(self):
         """IPsec devices with their indices, which change with each new device."""
@@ -311,11 +337,17 @@ class Underlay:
         netns.run(self.wan, "ip link add wan type bridge")
         netns.run(self.wan, "ip link set wan up")
 
-    def gateway(self, cluster, address, *prefixes, slot=0, daemon=None, **options):
+    def gateway(self, cluster, address, *prefixes, slot=0, daemon=None, lan=None, **options):
+        """A gateway; with ``lan`` behind that router, which has the last address there."""
         number = next(self.numbers)
         namespace = self.netns.create(f"host{number}")
-        _, port = self.netns.link(namespace, self.wan, f"{address}/16")
-        self.netns.run(self.wan, f"ip link set {port} master wan")
+        if lan is None:
+            _, port = self.netns.link(namespace, self.wan, f"{address}/16")
+            self.netns.run(self.wan, f"ip link set {port} master wan")
+        else:
+            router = ip_network(f"{address}/24", strict=False)[254]
+            self.netns.link(namespace, lan, f"{address}/24", f"{router}/24")
+            self.netns.run(namespace, f"ip route add default via {router}")
         self.netns.run(namespace, "sysctl -qw net.ipv4.ip_forward=1")
         endpoint = make_endpoint(cluster, address, *(prefixes or (f"10.{number}.0.0/16",)))
         folder = self.folder / str(number)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 from ipaddress import ip_network
 
 import pytest
@@ -179,6 +181,17 @@ async def test_encapsulation_is_forced_where_it_is_asked_for(underlay):
             assert "espinudp" in east.run("ip xfrm state")
 
 
+async def test_a_subnet_in_which_the_node_has_no_address_is_carried_too(underlay):
+    east, west = await _four(underlay)
+    for one in (east, west):
+        one.run(f"ip addr del {one.pods[0]}/32 dev lo")
+        await one.open()
+    async with east.kept(), west.kept():
+        assert "4 child SAs" in (await east.connected(west.endpoint)).message
+        assert "4 child SAs" in (await west.connected(east.endpoint)).message
+        east.ping(west.pods[1], 2)
+
+
 async def test_what_is_disconnected_is_gone_and_others_stay(underlay):
     east, west = await underlay.pair()
     north = underlay.gateway("north", "172.31.0.3")
@@ -203,14 +216,22 @@ async def test_what_is_disconnected_is_gone_and_others_stay(underlay):
         assert not east.run("ip xfrm state").strip()
 
 
-async def test_cleanup_leaves_nothing(underlay):
-    east, west = await underlay.pair()
+@pytest.mark.parametrize("how", ["alive", "killed"])
+async def test_cleanup_leaves_nothing(underlay, how):
+    east = underlay.gateway("east", "172.31.0.1")
+    west = underlay.gateway("west", "172.31.0.2")
+    rules = east.run("ip rule")
+    await underlay.join(east, west)
     async with east.kept(), west.kept():
         await east.connected(west.endpoint)
         await west.connected(east.endpoint)
+    if how == "killed":
+        for pid in east.daemons():
+            os.kill(pid, signal.SIGKILL)
     await east.cleanup()
     assert east.daemons() == []
     assert east.indices() == []
+    assert east.run("ip rule") == rules
     assert not [path for path in east.state_dir.rglob("*") if path.is_file()]
     assert east.run("ip xfrm state").strip() == ""
     assert east.run("ip xfrm policy").strip() == ""

@@ -13,7 +13,8 @@ import structlog
 from submariner_core.api.errors import CableError
 from submariner_libreswan.credentials import Certificate
 from submariner_libreswan.daemon import Daemon, DaemonGone, Terms, TunnelState, missing
-from submariner_libreswan.strongswan import messages
+from submariner_libreswan.plane import Plane
+from submariner_libreswan.strongswan import messages, orphans
 from submariner_libreswan.strongswan.reasons import Blame, Line, Reasons
 from submariner_libreswan.strongswan.session import Events, Session
 from submariner_libreswan.strongswan.starting import START_TIMEOUT, OwnCharon
@@ -52,6 +53,7 @@ class Charon(Daemon):
         self._loaded: dict[str, Tunnel] = {}
         self._owners: dict[str, str] = {}
         self._secrets: set[str] = set()
+        self._orphans: list[orphans.Orphan] = []
         self._reasons = Reasons()
         self._errors: dict[str, str] = {}
         self._told = asyncio.Event()
@@ -74,7 +76,10 @@ class Charon(Daemon):
             await self.close()
             raise
         self._pem, self._terms = pem, terms
-        return begun and not self._owners
+        fresh = begun and not self._owners
+        if fresh and self._own is not None and terms.plane is Plane.INTERFACES:
+            self._orphans = await orphans.look()
+        return fresh
 
     async def load(self, tunnel: Tunnel) -> None:
         """Load secrets and connections; charon changes nothing of what is equal."""
@@ -90,7 +95,7 @@ class Charon(Daemon):
         await self._forget_secrets(tunnel.name, {secret["id"] for secret in secrets})
         for name, settings in wanted.items():
             self._owners[name] = tunnel.name
-            await self._ask("load-conn", {name: settings})
+            await self._connection(name, settings)
         for name in self._connections(tunnel.name) - set(wanted):
             await self._drop(name)
         for name in wanted:
@@ -114,11 +119,13 @@ class Charon(Daemon):
 
     async def unload(self, name: str) -> None:
         """Drop its connections with their SAs, then its secrets."""
-        self._loaded.pop(name, None)
+        tunnel = self._loaded.pop(name, None)
         self._errors.pop(name, None)
         for connection in self._connections(name):
             await self._drop(connection)
         await self._forget_secrets(name, set())
+        if tunnel is not None:
+            await self._bury(tunnel)
 
     async def observe(self) -> Sequence[TunnelState]:
         """``list-sas``, with the reasons heard meanwhile."""
@@ -128,8 +135,9 @@ class Charon(Daemon):
         sas = await session.listing("list-sas", "list-sa")
         held = messages.states(self._owners, self._loaded, sas)
         for name, tunnel in self._loaded.items():
-            if name in self._errors and not missing(tunnel, held.get(name)):
-                del self._errors[name]
+            if (self._errors or self._orphans) and not missing(tunnel, held.get(name)):
+                self._errors.pop(name, None)
+                await self._bury(tunnel)
         return [
             TunnelState(name, one.children, one.calling, self._errors.get(name, ""))
             for name, one in held.items()
@@ -164,6 +172,7 @@ class Charon(Daemon):
         await self.close()
         if self._own is not None:
             await self._own.stop()
+            await orphans.remove_all()
         else:
             self._session = await Session.begin(self._socket)
             if self._session is not None:
@@ -214,6 +223,18 @@ class Charon(Daemon):
     def _connections(self, tunnel: str) -> set[str]:
         return {name for name, owner in self._owners.items() if owner == tunnel}
 
+    async def _connection(self, name: str, settings: Mapping[str, Any]) -> None:
+        try:
+            await self._ask("load-conn", {name: settings})
+        except DaemonGone:
+            raise
+        except CableError as error:
+            hint = ""
+            if "proposals" in str(error):
+                hint = f": it knows not all of {self._reasons.offers}: correct ike_proposals"
+                hint += " or esp_proposals"
+            raise CableError(f"cable {self._owners[name]!r}: {error}{hint}") from None
+
     async def _drop(self, connection: str) -> None:
         """Unload first, so that nothing is called again; then end what it had."""
         await self._quietly("unload-conn", {"name": connection})
@@ -250,6 +271,14 @@ class Charon(Daemon):
         if self._terms is None:
             raise CableError("libreswan is not open yet: call open first")
         return self._terms
+
+    async def _bury(self, tunnel: Tunnel) -> None:
+        """Delete what an earlier charon left of a tunnel that has other SAs, or needs none."""
+        ends = {str(tunnel.local), str(tunnel.address)}
+        dead = [one for one in self._orphans if one.ends == ends and one.if_id == tunnel.interface]
+        if dead:
+            await orphans.remove(dead)
+            self._orphans = [one for one in self._orphans if one not in dead]
 
     # ---- what charon tells
 

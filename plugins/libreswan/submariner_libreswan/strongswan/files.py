@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from submariner_libreswan.plane import Plane
+from submariner_libreswan.plane import ROUTING_PRIORITY, ROUTING_TABLE, Plane
 
 _PLUGINS = (
     "random nonce openssl gcm kdf pem pkcs1 pkcs8 pubkey revocation x509 constraints "
@@ -21,7 +21,7 @@ def configuration(port: int, plane: Plane, socket: Path, log: Path, *, debug: bo
     """
     userspace = plane is Plane.USERSPACE
     # kernel-libipsec makes routes all the same: where they are asked last, they do no harm
-    routing = "routing_table_prio = 40000" if userspace else "routing_table = 0"
+    routing = ROUTING_TABLE if userspace else 0
     plugins = _PLUGINS.format(kernel="kernel-libipsec " if userspace else "")
     return f"""\
 charon-systemd {{
@@ -29,7 +29,8 @@ charon-systemd {{
     port = 0
     port_nat_t = {port}
     install_routes = no
-    {routing}
+    routing_table = {routing}
+    routing_table_prio = {ROUTING_PRIORITY}
     install_virtual_ip = no
     ikesa_table_size = 256
     ikesa_table_segments = 16
@@ -38,7 +39,7 @@ charon-systemd {{
     retransmit_base = 1.8
     filelog {{
         submariner {{
-            path = {log}
+            path = "{log}"
             append = yes
             default = {2 if debug else 1}
             flush_line = yes
@@ -47,7 +48,7 @@ charon-systemd {{
     }}
     plugins {{
         vici {{
-            socket = unix://{socket}
+            socket = "unix://{socket}"
         }}
         kernel-libipsec {{
             load = {"yes" if userspace else "no"}

@@ -40,7 +40,10 @@ def connection_name(tunnel: Tunnel, pair: Pair) -> str:
 
 
 def secrets(tunnel: Tunnel, psks: Sequence[Psk]) -> Iterator[dict[str, Any]]:
-    """What ``load-shared`` takes: charon proves itself with the first, and accepts all."""
+    """What ``load-shared`` takes, in turn: charon accepts all, and proves itself with the last.
+
+    ``psks`` has the one to use first.
+    """
     owners = list(
         dict.fromkeys(
             name
@@ -48,7 +51,7 @@ def secrets(tunnel: Tunnel, psks: Sequence[Psk]) -> Iterator[dict[str, Any]]:
             for name in (tunnel.local_id(pair), tunnel.remote_id(pair))
         )
     )
-    for number, psk in enumerate(psks):
+    for number, psk in reversed(tuple(enumerate(psks))):
         yield {
             "id": f"{tunnel.name}/{number}-{psk.fingerprint}",
             "type": "IKE",
@@ -169,7 +172,8 @@ def _connection(
         "encap": _yes(tunnel.encapsulated),
         "mobike": "no",
         "unique": "replace",
-        "keyingtries": "0",
+        # the driver calls again; a call that goes on for ever outlives a cable the other end made
+        "keyingtries": "1",
         "local": local,
         "remote": remote,
         "children": {

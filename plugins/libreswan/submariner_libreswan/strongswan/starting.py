@@ -60,6 +60,11 @@ class OwnCharon:
             raise CableError(
                 f"{self.socket}: too long for a socket's path: set state_dir to a shorter one"
             )
+        if set(str(self._folder)) & set('"\\\n\r'):
+            raise CableError(
+                f"{str(self._folder)!r}: a folder with a quote, a line break or '\\' in its name "
+                "cannot stand in charon's settings: set state_dir to another"
+            )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (session := await Session.begin(self.socket)) is not None:
             if self.fits(terms):
