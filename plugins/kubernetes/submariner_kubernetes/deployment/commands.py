@@ -172,6 +172,8 @@ async def join(
     from submariner_kubernetes.deployment.admin import admin_at
     from submariner_kubernetes.deployment.broker_info import BrokerInfo
 
+    if "libreswan" in cluster["cables"][1:]:
+        raise click.UsageError("--cable libreswan: give it first: its charon has UDP port 4500")
     broker = BrokerInfo.read(broker_info)
     joining = objects.Joining(extra=extra or {}, **cluster)
     account = objects.of_an_account(joining.cluster_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ ADMIN_SECRET = "submariner-k8s-broker-admin-token"  # noqa: S105 - a name
 BROKER_SECRET = "submariner-broker-secret"  # noqa: S105 - a name
 PSK_SECRET = "submariner-ipsec-psk"  # noqa: S105 - a name
 SETTINGS = "submariner"
+CHARON = "/var/run/submariner-charon/charon.vici"
+"""Where the charon of the component ``libreswan`` listens."""
+SETTINGS_HASH = "submariner.io/settings-hash"
+"""On the pods: other settings make other pods, one gateway after the other."""
 _MOUNTED = "/run/secrets/submariner.io"
 
 
@@ -71,12 +76,17 @@ def of_a_cluster(joining: Joining, broker: BrokerInfo) -> list[Object]:
     known = components()
     for name in (*(cable for cable in joining.cables if cable in known), *joining.components):
         kustomized(MANIFESTS / "components" / name, objects)
+    text = _yaml(settings(joining, broker))
     for one in objects:
         if one["kind"] == "ConfigMap" and one["metadata"]["name"] == SETTINGS:
-            one["data"] = {"node.yaml": _yaml(settings(joining, broker))}
+            one["data"] = {"node.yaml": text}
         if one["kind"] == "DaemonSet":
-            for container in one["spec"]["template"]["spec"]["containers"]:
+            pod = one["spec"]["template"]
+            for container in pod["spec"]["containers"]:
                 container["image"] = joining.image
+            if any(v.get("configMap") == {"name": SETTINGS} for v in pod["spec"]["volumes"]):
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                pod["metadata"].setdefault("annotations", {})[SETTINGS_HASH] = digest
     return [*objects, secret(PSK_SECRET, psk=broker.psk)]
 
 
@@ -91,6 +101,12 @@ def settings(joining: Joining, broker: BrokerInfo) -> dict[str, Any]:
     }
     if "wireguard" in joining.cables:
         options["wireguard"] = {"psk_file": f"{_MOUNTED}/psk/psk"}
+    if "libreswan" in joining.cables:
+        options["libreswan"] = {
+            "psk_file": f"{_MOUNTED}/{PSK_SECRET}/psk",
+            "manage_daemon": False,
+            "vici_socket": CHARON,
+        }
     made = {
         "cluster_id": joining.cluster_id,
         "cluster_cidr": [str(network) for network in joining.cluster_cidr],
