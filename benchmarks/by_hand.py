@@ -34,29 +34,29 @@ class ByHand:
             public[node] = _wg("pubkey", text=private)
             key = self._secret(node.site.name, private)
             device = self._make(node)
-            _in(node, "wg", "set", device, "listen-port", "4500", "private-key", str(key))
+            in_node(node, "wg", "set", device, "listen-port", "4500", "private-key", str(key))
         for node, other in (self._nodes, self._nodes[::-1]):
             device = _device(node)
-            _in(
+            in_node(
                 *(node, "wg", "set", device, "peer", public[other], "preshared-key", str(secret)),
                 *("endpoint", f"{other.site.address}:4500", "persistent-keepalive", "10"),
                 *("allowed-ips", str(other.site.pod_subnet)),
             )
-            _in(node, "ip", "link", "set", device, "mtu", "1420", "up")
-            _in(node, "ip", "route", "add", str(other.site.pod_subnet), "dev", device)
-            _in(node, "nft", "flush ruleset" if self._bare else "; ".join(_passes(device)))
+            in_node(node, "ip", "link", "set", device, "mtu", "1420", "up")
+            in_node(node, "ip", "route", "add", str(other.site.pod_subnet), "dev", device)
+            in_node(node, "nft", "flush ruleset" if self._bare else "; ".join(passes(device)))
 
     def close(self) -> None:
         """Remove the devices, which ends their daemons."""
         for node in self._nodes:
-            _in(node, "ip", "link", "delete", _device(node))
+            in_node(node, "ip", "link", "delete", _device(node))
 
     def _make(self, node: Node) -> str:
         device = _device(node)
         if self._implementation == "kernel":
-            _in(node, "ip", "link", "add", device, "type", "wireguard")
+            in_node(node, "ip", "link", "add", device, "type", "wireguard")
         else:
-            _in(node, "wireguard-go", device)
+            in_node(node, "wireguard-go", device)
         return device
 
     def _secret(self, name: str, text: str) -> Path:
@@ -66,7 +66,7 @@ class ByHand:
         return path
 
 
-def _passes(device: str) -> tuple[str, ...]:
+def passes(device: str) -> tuple[str, ...]:
     """What lets the tunnel pass, and pods keep their addresses in it."""
     return (
         "insert rule ip filter INPUT udp dport 4500 accept",
@@ -82,8 +82,8 @@ def _device(node: Node) -> str:
     return f"byhand-{node.site.name}"
 
 
-def _in(node: Node, *command: str) -> None:
-    # a daemon keeps its output open: it is not waited for
+def in_node(node: Node, *command: str) -> None:
+    """Run a command there; a daemon keeps its output open, which is not waited for."""
     subprocess.run(
         ("ip", "netns", "exec", node.site.netns, *command),
         check=True,

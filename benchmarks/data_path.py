@@ -1,9 +1,11 @@
 """Throughput and latency between pods: through this project, and through a tunnel made by hand.
 
-    .venv/bin/python benchmarks/data_path.py [--rounds 5] [--seconds 4] [--bare]
+    .venv/bin/python benchmarks/data_path.py [--driver libreswan] [--rounds 5] [--bare]
 
-Two labs of two nodes each stand at once, one with the daemons, one with two ``wg`` devices. Each
-round measures one after the other, so that what else the machine does reaches both. Needs root.
+Two labs of two nodes each stand at once, one with the daemons, one with a tunnel made by hand: two
+``wg`` devices; or SAs and policies of ``ip xfrm``, or, where the kernel has no ESP, two charons.
+Each round measures one after the other, so that what else the machine does reaches both. Needs
+root.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from by_hand import ByHand
+from ipsec_by_hand import Charons, StaticSAs
 from submariner_lab import Lab, LabSpec, Node
 
 STREAM = Path(__file__).with_name("stream.py")
@@ -62,14 +65,33 @@ def _pair(lab: Lab) -> Pair:
     return east.nodes[0], west.nodes[0]
 
 
-async def compare(implementation: str, rounds: int, seconds: float, bare: bool) -> None:
+def _options(driver: str, implementation: str) -> dict[str, dict[str, str]]:
+    if driver == "wireguard":
+        return {driver: {"implementation": implementation}}
+    plane = "interfaces" if implementation == "kernel" else implementation
+    return {driver: {"daemon": "strongswan", "data_plane": plane}}
+
+
+def _by_hand(
+    driver: str, implementation: str, pair: Pair, folder: Path, bare: bool
+) -> ByHand | StaticSAs | Charons:
+    if driver == "wireguard":
+        return ByHand(pair, implementation, folder, bare=bare)
+    if implementation == "kernel":
+        return StaticSAs(pair, bare=bare)
+    return Charons(pair, folder, bare=bare)
+
+
+async def compare(
+    driver: str, implementation: str, rounds: int, seconds: float, bare: bool
+) -> None:
     """Print a line per round, and the medians with their ratio."""
-    options = {"wireguard": {"implementation": implementation}}
-    spec = LabSpec(nodes=1, gateways=1, driver="wireguard", options=options)
+    options = _options(driver, implementation)
+    spec = LabSpec(nodes=1, gateways=1, driver=driver, options=options)
     async with Lab(spec) as ours, Lab(replace(spec, daemons=False)) as other:
         await ours.until(ours.settled, 120, "every cable is up")
         with tempfile.TemporaryDirectory() as folder:
-            by_hand = ByHand(_pair(other), implementation, Path(folder), bare=bare)
+            by_hand = _by_hand(driver, implementation, _pair(other), Path(folder), bare)
             by_hand.open()
             try:
                 await _measure({"ours": _pair(ours), "by hand": _pair(other)}, rounds, seconds)
@@ -95,12 +117,14 @@ async def _measure(pairs: dict[str, Pair], rounds: int, seconds: float) -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--driver", choices=["wireguard", "libreswan"], default="wireguard")
     parser.add_argument("--implementation", choices=["userspace", "kernel"], default="userspace")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--bare", action="store_true", help="by hand without a packet filter")
     given = parser.parse_args()
-    asyncio.run(compare(given.implementation, given.rounds, given.seconds, given.bare))
+    arguments = (given.driver, given.implementation, given.rounds, given.seconds, given.bare)
+    asyncio.run(compare(*arguments))
 
 
 if __name__ == "__main__":
