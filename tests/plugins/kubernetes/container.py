@@ -37,7 +37,7 @@ class Node:
     def secret(self, name: str, token: str, **texts: str) -> Path:
         """A Secret, as it is mounted."""
         folder = self._folder / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "token").write_text(token)
         (folder / "ca.crt").write_text(self._plane.apiserver.ca_file.read_text())
         for file, text in texts.items():
@@ -63,7 +63,7 @@ class Node:
         }
         log = self._folder / f"{account}.log"
         words = ["ip", "netns", "exec", self._netns, "sh", "-c", script]
-        with log.open("wb") as out:
+        with log.open("ab") as out:
             self._running.append(
                 subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, env=environ)
             )
@@ -89,14 +89,17 @@ class Node:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._running.clear()
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(
+        self, condition: Callable[[], bool], seconds: float = 20.0, every: float = 0.1
+    ) -> None:
         """Until it is so; what the containers said if it is not."""
         try:
             async with asyncio.timeout(seconds):
                 while not await asyncio.to_thread(condition):
                     assert self.alive(), self.said()
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(every)
         except TimeoutError:
             pytest.fail(self.said())
 
