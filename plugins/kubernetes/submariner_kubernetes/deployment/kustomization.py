@@ -1,7 +1,8 @@
 """Kustomizations, as far as ours go: what ``kubectl kustomize`` prints, without kubectl.
 
-Known are ``resources``, ``components``, ``namespace``, ``configMapGenerator`` with ``files`` and
-without a hash in the name, and ``patches`` of JSON 6902 operations at one kind and name.
+Known are ``resources``, ``components``, ``namespace``, ``configMapGenerator`` with ``files``,
+perhaps in another's place, and ``patches`` of JSON 6902 operations at one kind and name. Unlike
+kubectl's, names get no hash: pods of other settings are told apart by an annotation.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def kustomized(folder: Path, objects: list[Object] | None = None) -> list[Object
     for name in asked.get("resources", ()):
         place = folder / name
         objects += kustomized(place) if place.is_dir() else documents(place)
-    objects += [_config_map(folder, one) for one in asked.get("configMapGenerator", ())]
+    for one in asked.get("configMapGenerator", ()):
+        _generate(objects, _config_map(folder, one), one)
     for one in objects if "namespace" in asked else ():
         one["metadata"]["namespace"] = asked["namespace"]
     for patch in asked.get("patches", ()):
@@ -57,6 +59,17 @@ def _config_map(folder: Path, asked: Mapping[str, Any]) -> Object:
         "metadata": {"name": asked["name"]},
         "data": {name: (folder / name).read_text("utf-8") for name in asked["files"]},
     }
+
+
+def _generate(objects: list[Object], made: Object, asked: Mapping[str, Any]) -> None:
+    if asked.get("behavior") != "replace":
+        objects.append(made)
+        return
+    for one in objects:
+        if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", made["metadata"]["name"]):
+            one["data"] = made["data"]
+            return
+    raise ValueError(f"there is no ConfigMap {made['metadata']['name']} to replace")
 
 
 def _patch(objects: list[Object], asked: Mapping[str, Any]) -> None:
