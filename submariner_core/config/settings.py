@@ -223,6 +223,7 @@ class Settings(_Model):
     private_ip: UnderlayAddress | None = None
     public_ip: str = ""
     node_public_ip: str = ""
+    air_gapped: bool = False
     nat_enabled: bool = False
     nat_discovery: NatDiscovery = NatDiscovery()
     state_dir: Path = Path("/var/lib/submariner")
@@ -244,6 +245,15 @@ class Settings(_Model):
             for one, other in itertools.product(value, info.data.get(field) or ()):
                 _refuse_overlap(one, other, f" of {field}")
         return value
+
+    @property
+    def own_public_ip(self) -> str:
+        """How this node's public address is learnt; without asking anybody if ``air_gapped``."""
+        asked = self.node_public_ip or self.public_ip
+        first = next(iter(sources(asked)), None)
+        if not self.air_gapped:
+            return asked
+        return str(first) if first is not None and first.method == "ipv4" else ""
 
     @property
     def ranges(self) -> tuple[Network, ...]:

@@ -23,6 +23,10 @@ def read_flag(value: str) -> bool:
     raise ValueError("must be true or false")
 
 
+def _exactly_true(value: str) -> bool:
+    return value == "true"  # upstream takes nothing else for it
+
+
 def _number(value: str) -> int | None:
     try:
         return int(value) or None  # 0 means "the default", upstream
@@ -90,6 +94,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SUBMARINER_GLOBALCIDR", ("global_cidr",), _list),
     Variable("SUBMARINER_NATENABLED", ("nat_enabled",), read_flag),
     Variable("SUBMARINER_PUBLICIP", ("public_ip",)),
+    Variable("AIR_GAPPED_DEPLOYMENT", ("air_gapped",), _exactly_true),
     Variable("NODE_NAME", ("node_name",)),
     Variable("SUBMARINER_HEALTHCHECKENABLED", ("health_check", "enabled"), read_flag),
     Variable("SUBMARINER_HEALTHCHECKINTERVAL", ("health_check", "interval"), _unless(1)),

@@ -123,7 +123,7 @@ class Engine:
         self.router = Router(self._kernel, post)
         self._lanes = Lanes(dict(self._drivers), post)
         self._public_ip = PublicIp(
-            settings.node_public_ip or settings.public_ip,
+            settings.own_public_ip,
             self._public_ip_changed,
             settings.state_dir / "public-ip",
         )

@@ -15,10 +15,14 @@ from submariner_core.api.model import (
     Transition,
 )
 from submariner_core.api.naming import UPDATE_TIMESTAMP_ANNOTATION, sanitise
+from submariner_core.api.transport import Kind
 from submariner_core.reconcile.cables import HeldCable, WantedCable
 from submariner_core.reconcile.health import Health, merge
 from submariner_core.reconcile.plan import ClusterPlan, Plan
 from submariner_core.reconcile.state import State
+
+MOST_NAMED, LONGEST_REASON = 5, 200
+"""How much is said of records that cannot be read: others may write many, and long ones."""
 
 
 def connections(state: State, plan: Plan, health: Mapping[str, Health]) -> tuple[Connection, ...]:
@@ -98,6 +102,20 @@ def lasting(made: GatewayObject) -> GatewayObject:
     )
 
 
+def malformed(state: State) -> tuple[str, ...]:
+    """What is stored and cannot be read, by store; the first few, since others write these."""
+    stores = (("datastore", state.datastore), ("broker", state.broker))
+    found = [
+        f"{name}: {reason[:LONGEST_REASON]}"
+        for name, view in stores
+        if view is not None
+        for ref, reason in sorted(view.malformed.items())
+        if ref.kind is not Kind.ROUTE_AGENT  # upstream's lack what ours have
+    ]
+    more = len(found) - MOST_NAMED
+    return (*found[:MOST_NAMED], *((f"and {more} more records",) if more > 0 else ()))
+
+
 def gateway_object(
     state: State,
     plan: Plan,
@@ -123,6 +141,7 @@ def gateway_object(
     ]
     failures = [f"cable driver {name}: {why}" for name, why in sorted(state.open_failures.items())]
     failures.append(state.nat_problem)
+    failures += malformed(state)
     active = state.leadership.active
     return GatewayObject(
         meta=Metadata(

@@ -213,3 +213,20 @@ def test_upstreams_tasks_are_recognised() -> None:
 def test_no_two_rows_give_one_setting() -> None:
     places = [variable.loc for variable in VARIABLES]
     assert len(places) == len(set(places))
+
+
+@pytest.mark.parametrize(
+    ("air_gapped", "public_ip", "asked"),
+    [
+        ("true", "ipv4:192.0.2.1,api:ifconfig.example", "ipv4:192.0.2.1"),
+        ("true", "api:ifconfig.example,ipv4:192.0.2.1", ""),
+        ("true", "", ""),
+        ("True", "api:ifconfig.example", "api:ifconfig.example"),
+        ("", "api:ifconfig.example", "api:ifconfig.example"),
+    ],
+)
+def test_an_air_gapped_gateway_asks_nobody_for_its_public_address(
+    air_gapped: str, public_ip: str, asked: str
+) -> None:
+    environ = {"AIR_GAPPED_DEPLOYMENT": air_gapped, "SUBMARINER_PUBLICIP": public_ip}
+    assert load(None, {**UPSTREAM, **environ}).own_public_ip == asked

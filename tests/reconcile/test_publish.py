@@ -10,6 +10,7 @@ import pytest
 from submariner_core.api.cable import CableState
 from submariner_core.api.codec import decode, encode
 from submariner_core.api.model import Connection, ConnectionStatus, GatewayObject, HAStatus
+from submariner_core.api.transport import Kind, Ref
 from submariner_core.reconcile import state as states
 from submariner_core.reconcile.health import Health, enough, lost, replied
 from submariner_core.reconcile.paths import Verdict
@@ -156,6 +157,20 @@ def test_refusals_failures_and_conflicts_are_said_in_one_line() -> None:
     )
     assert "\n" not in failure
     assert ip_network("10.2.0.0/16") in world.plan().clusters["west"].prefixes
+
+
+def test_records_that_cannot_be_read_are_named_with_their_store_and_not_without_end() -> None:
+    world = World()
+    found = {
+        Ref(Kind.ENDPOINT, f"e{n}"): f"Endpoint e{n}: spec: {'x' * 900}" for n in range(9)
+    } | {Ref(Kind.ROUTE_AGENT, "node"): "upstream's"}
+    datastore = replace(world.state.datastore, malformed=found)
+    world.state = replace(world.state, datastore=datastore)
+    failure = published(world).status.status_failure
+    assert failure.startswith("datastore: Endpoint e0: spec: xxx")
+    assert failure.endswith("and 4 more records")
+    assert "upstream's" not in failure
+    assert len(failure) < 1500
 
 
 def test_a_prefix_of_another_cluster_is_named_on_the_connections_that_claim_it() -> None:
