@@ -26,6 +26,7 @@ FIRST_PARTY: Mapping[tuple[str, str], str] = {
     (COMMAND_GROUP, "demo"): "submariner-lab",
     (COMMAND_GROUP, "failover"): "submariner-lab",
     (COMMAND_GROUP, "store"): "submariner-local",
+    (COMMAND_GROUP, "libreswan"): "submariner-libreswan",
     (COMMAND_GROUP, "wireguard"): "submariner-wireguard",
 }
 """``(entry-point group, name)`` to the distribution to install."""

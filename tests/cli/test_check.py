@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from submariner_core.api.info import Role
+from submariner_core.loading.distributions import FIRST_PARTY
 from tests.cli.conftest import Run
 from tests.loading.site import Site, whole
 
@@ -68,12 +70,15 @@ def test_a_mistake_is_told_at_the_start_of_its_line(config: Path, run: Run) -> N
     assert result.stderr == f"{config}:4:16: options.fake.port: must be >= 1\n"
 
 
-def test_a_missing_plugin_is_an_error_with_its_place(config: Path, run: Run) -> None:
-    config.write_text(CONFIG.replace("[fake]", "[libreswan]").replace("  fake:", "  libreswan:"))
+def test_a_missing_plugin_is_an_error_with_its_place(
+    config: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FIRST_PARTY, (Role.CABLE.group, "semaphore"), "submariner-semaphore")
+    config.write_text(CONFIG.replace("[fake]", "[semaphore]").replace("  fake:", "  semaphore:"))
     result = run("check", config)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"{config}:2:19: plugins.cable[0]: there is no cable")
-    assert "pip install submariner-libreswan" in result.stderr
+    assert "pip install submariner-semaphore" in result.stderr
 
 
 def test_the_environment_can_be_checked_too(config: Path, run: Run) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from submariner_core.api.errors import PluginError
+from submariner_core.api.info import Role
 from submariner_core.config import Settings
 from submariner_core.loading import load
+from submariner_core.loading.distributions import FIRST_PARTY
 from tests.loading.site import IMPORTS, Site, cable_only, whole
 
 
@@ -42,13 +44,21 @@ def test_an_unknown_name_says_what_is_installed_and_what_was_meant(site: Site) -
     assert message.startswith("plugins.cable[0]: ")
 
 
-def test_a_name_of_ours_that_is_absent_says_how_to_install_it() -> None:
-    assert "to get it: pip install submariner-libreswan" in refusal("libreswan")
+@pytest.fixture
+def absent(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name of ours that is not installed, as all real ones are here."""
+    monkeypatch.setitem(FIRST_PARTY, (Role.CABLE.group, "semaphore"), "submariner-semaphore")
+    return "semaphore"
 
 
+def test_a_name_of_ours_that_is_absent_says_how_to_install_it(absent: str) -> None:
+    assert "to get it: pip install submariner-semaphore" in refusal(absent)
+
+
+@pytest.mark.usefixtures("absent")
 def test_a_misspelt_name_of_ours_says_how_to_install_what_was_meant() -> None:
-    message = refusal("libreswam")
-    assert "did you mean 'libreswan'? (to get it: pip install submariner-libreswan)" in message
+    message = refusal("semaphone")
+    assert "did you mean 'semaphore'? (to get it: pip install submariner-semaphore)" in message
 
 
 def test_a_name_that_plays_another_part_is_told_apart() -> None:
