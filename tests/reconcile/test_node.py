@@ -249,7 +249,9 @@ def test_an_endpoint_that_nobody_admitted_is_not_steered():
 def test_while_upstream_leads_nobody_claims_and_what_overlaps_is_still_refused():
     """A node whose route agent was replaced before its cluster's gateways."""
     leader = replace(own(epoch=None), gateways=None)
-    decision = decide(seen(leader, remote(claimed=None), remote("thief", "10.1.2.0/24", None)), 0.0)
+    decision = decide(
+        seen(leader, remote(claimed=None), remote("thief", "10.1.2.0/24", None)), 0.0
+    )
     assert [str(prefix) for prefix in decision.plan.remote_prefixes] == ["10.2.0.0/16"]
     assert decision.plan.carries.address == GW1
     assert [one.cluster_id for one in decision.refused] == ["thief"]
