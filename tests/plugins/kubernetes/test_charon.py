@@ -72,9 +72,11 @@ def test_the_psk_is_where_the_gateway_is_told_and_for_its_eyes_only(overlay: Fou
     (volume,) = (v for v in gateway["volumes"] if v["name"] == "submariner-ipsec-psk")
     assert volume["secret"]["defaultMode"] == 0o400
     (mount,) = (m for m in gateway["containers"][0]["volumeMounts"] if m["name"] == volume["name"])
-    comment = (DEPLOY / "components/libreswan/kustomization.yaml").read_text("utf-8")
-    assert f"psk_file: {mount['mountPath']}/psk" in comment
-    assert CHARON in comment
+    told = YAML(typ="safe").load(overlay["ConfigMap", "submariner"]["data"]["node.yaml"])
+    assert told["plugins"]["cable"] == ["libreswan"]
+    options = LibreswanOptions.model_validate(told["options"]["libreswan"])
+    assert str(options.psk_file) == f"{mount['mountPath']}/psk"
+    assert (str(options.vici_socket), options.manage_daemon) == (CHARON, False)
 
 
 def test_in_user_space_charon_has_its_other_settings_and_the_tun_device() -> None:
