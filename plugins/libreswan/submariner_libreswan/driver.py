@@ -54,7 +54,7 @@ _INTERVAL = 5.0
 _SOON = 0.5
 """Seconds between observations while a tunnel is being made."""
 _CALM = 0.02
-"""Seconds from one observation to the next at least, however much happens."""
+"""Seconds from one observation to the next at least; more where one takes long."""
 _RETRY = 1.0
 """Seconds between attempts to start a daemon again."""
 
@@ -157,6 +157,7 @@ class LibreswanDriver(CableDriver):
     async def watch(self) -> AsyncIterator[Sequence[CableState]]:
         """Observations as SAs change; every 5 s else. Keeps daemon and tunnels up meanwhile."""
         while True:
+            began = _now()
             try:
                 async with self._lock:
                     self._opened("any")
@@ -172,14 +173,13 @@ class LibreswanDriver(CableDriver):
                     yield self._gone(gone)
                     await asyncio.sleep(_RETRY)
                 continue
+            took = _now() - began
             yield states
             making = any(state.status is not ConnectionStatus.CONNECTED for state in states)
-            await asyncio.sleep(_CALM)
-            try:
+            await asyncio.sleep(max(_CALM, 2 * took))
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SOON if making else _INTERVAL):
                     await self._spoken().changed()
-            except TimeoutError:
-                pass
 
     async def describe(self) -> str:
         """Which daemon is in use, or is to be, and where packets are encrypted."""

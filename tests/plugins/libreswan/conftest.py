@@ -112,14 +112,21 @@ class Stream:
         self._lines += self._process.stdout
 
     def end(self):
-        """How many of its packets got no answer, of how many; the last two may be on their way."""
+        """How many of its packets got no answer, of how many.
+
+        The last ones may be on their way, but not half a second's.
+        """
         self._process.send_signal(signal.SIGINT)
         self._process.wait(10)
         self._thread.join(10)
         said = "".join(self._lines)
         [sent] = re.findall(r"(\d+) packets transmitted", said)
         answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", said)}
-        return len(set(range(1, int(sent) - 1)) - answered), int(sent)
+        last = max(max(answered, default=0), int(sent) - 50)
+        lost = sorted(set(range(1, last + 1)) - answered)
+        if lost:
+            print("lost:", lost, "of", sent)
+        return len(lost), int(sent)
 
 
 class Gateway:

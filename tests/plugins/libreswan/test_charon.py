@@ -267,6 +267,7 @@ async def test_a_host_without_charon_is_told_how_to_get_one(charons, monkeypatch
         await east.open()
 
 
+@pytest.mark.timeout(150)
 async def test_a_process_that_dies_at_any_request_leaves_what_the_next_one_can_use(
     charons, monkeypatch
 ):
@@ -333,6 +334,7 @@ async def test_a_peer_that_boots_anew_is_connected_again(charons):
             east.ping(west.pods[0], 2)
 
 
+@pytest.mark.timeout(150)
 async def test_a_dead_peer_is_noticed_and_found_again_by_both_ends(charons):
     east, west = await charons.pair(dpd_delay=1)
     name = west.endpoint.cable_name

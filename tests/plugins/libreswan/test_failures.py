@@ -89,6 +89,7 @@ async def test_subnets_that_differ_are_said(underlay):
         await east.connected(west.endpoint)
 
 
+@pytest.mark.timeout(150)
 async def test_a_peer_that_does_not_answer_holds_nobody_up(underlay):
     east = underlay.gateway("east", "172.31.0.1")
     west = underlay.gateway("west", "172.31.0.2")
@@ -112,6 +113,7 @@ async def test_a_peer_that_does_not_answer_holds_nobody_up(underlay):
             await silent.connected(east.endpoint)
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("whose", ["own", "peer"])
 async def test_a_daemon_that_is_killed_comes_back_with_all_its_tunnels(underlay, whose):
     east, north, west = await _three(underlay)
@@ -149,6 +151,7 @@ async def test_a_daemon_that_is_killed_comes_back_with_all_its_tunnels(underlay,
         assert 0 < mortal.driver.figures.gap < 20
 
 
+@pytest.mark.timeout(150)
 async def test_a_daemon_that_hangs_is_said_and_left_alone(underlay):
     east, west = await underlay.pair()
     seen = []

@@ -36,6 +36,7 @@ async def _behind_nat(underlay):
     return east, west, router, outside
 
 
+@pytest.mark.timeout(150)
 async def test_a_gateway_behind_nat_calls_and_is_reached(underlay):
     east, west, *_ = await _behind_nat(underlay)
     async with east.kept(), west.kept():
@@ -52,6 +53,7 @@ async def test_a_gateway_behind_nat_calls_and_is_reached(underlay):
             await until(lambda: len(east.list_sas()) == 1)
 
 
+@pytest.mark.timeout(150)
 async def test_a_gateway_behind_nat_that_roams_is_followed(underlay):
     east, west, router, outside = await _behind_nat(underlay)
     async with east.kept(), west.kept():

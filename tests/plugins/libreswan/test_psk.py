@@ -50,6 +50,7 @@ async def _anew(one, other, status=ConnectionStatus.CONNECTED):
         await other.until(one.endpoint, status)
 
 
+@pytest.mark.timeout(150)
 async def test_a_psk_is_rotated_under_traffic_and_each_step_connects(underlay, files):
     own = {name: files / f"{name}.psk" for name in ("east", "west")}
     for path in own.values():
@@ -72,7 +73,6 @@ async def test_a_psk_is_rotated_under_traffic_and_each_step_connects(underlay, f
                     await _followed(one)
                 streams.append(await east.lost(stream))
                 await _anew(east, west)
-                await _anew(west, east)
         assert not (east.state_dir / "psk").exists()
     if underlay.exact:
         assert sum(lost for lost, _ in streams) == 0

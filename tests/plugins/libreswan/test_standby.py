@@ -28,6 +28,7 @@ async def _cluster(underlay):
     return east, (first, second), paths
 
 
+@pytest.mark.timeout(150)
 async def test_both_cables_stand_at_once_and_a_move_between_them_loses_nothing(inkernel):
     east, gateways, paths = await _cluster(inkernel)
     assert [path.device for path in paths] == ["ipsec4500", "ipsec4501"]
