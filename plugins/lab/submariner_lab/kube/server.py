@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 from dataclasses import dataclass
@@ -10,6 +11,16 @@ from pathlib import Path
 from submariner_lab.kube.assets import Assets
 
 ADMIN = "admin"
+AUDITED = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["ResponseStarted", "ResponseComplete", "Panic"],
+    "rules": [
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+        {"level": "None"},
+    ],
+}
+"""Each request once, as it arrives: a watch is answered for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class ApiServer:
         if self.token_file.exists():
             return
         token = secrets.token_hex(16)
+        (self.folder / "audit-policy.json").write_text(json.dumps(AUDITED))
         (self.folder / "tokens.csv").write_text(f"{token},{ADMIN},{ADMIN},system:masters\n")
         subprocess.run(
             ["openssl", "genrsa", "-out", str(self._key), "2048"],
@@ -75,7 +87,14 @@ class ApiServer:
             "--endpoint-reconciler-type=none",
             "--allow-privileged=true",
             "--profiling=false",
+            f"--audit-policy-file={self.folder / 'audit-policy.json'}",
+            f"--audit-log-path={self.audit_log}",
         )
+
+    @property
+    def audit_log(self) -> Path:
+        """A line of JSON for each request of a service account: who, from where, what."""
+        return self.folder / "audit.log"
 
     @property
     def _key(self) -> Path:
