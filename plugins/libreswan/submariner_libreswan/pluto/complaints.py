@@ -61,10 +61,9 @@ class Complaints:
             return text
         return ""
 
-    def refused(self, name: str) -> bool:
-        """Whether a peer refused this end's proof since this was last asked."""
-        found = name in self._refused
-        self._refused.discard(name)
+    def refusals(self) -> Collection[str]:
+        """The tunnels at which a proof was refused since this was last asked."""
+        found, self._refused = self._refused, set()
         return found
 
     def settle(self, connections: Collection[str]) -> None:

@@ -127,9 +127,11 @@ class Pluto(Daemon):
                 raise
 
     async def call(self, tunnel: Tunnel, pairs: Collection[Pair]) -> None:
-        """Have pluto make child SAs. The caller tries the next accepted PSK after a refusal."""
+        """Have pluto make child SAs."""
         async with self._lock:
-            await self._take_turns(tunnel)
+            again = tunnel.name in self._called  # and nobody tells why that came to nothing
+            if self._complaints.deaf and again and self._secrets.turn(tunnel.name, calls=True):
+                await self._share()
             self._called.add(tunnel.name)
             words = [tunnel.connection(pair) for pair in pairs]
             answers = [
@@ -162,6 +164,7 @@ class Pluto(Daemon):
         listing = status.listing((await self._whack.ask("--trafficstatus", "--showstates")).text)
         self._complaints.hear()
         self._last = listing
+        await self._take_turns(listing)
         states = list(self._states(listing))
         if self._stale:
             standing = {child.connection for child in listing.children}
@@ -293,16 +296,17 @@ class Pluto(Daemon):
         if self._secrets.write(self._ledger):
             await self._whack.ask("--rereadsecrets")
 
-    async def _take_turns(self, tunnel: Tunnel) -> None:
-        """After a refusal try the next accepted PSK.
-
-        Only at the end that calls first, or two ends would chase one another.
-        """
-        refused = self._complaints.refused(tunnel.name)
-        if self._complaints.deaf:
-            refused = tunnel.name in self._called
-        if refused and tunnel.calls and self._secrets.turn(tunnel.name):
-            await self._share()
+    async def _take_turns(self, listing: status.Listing) -> None:
+        """Where a proof was refused, try the next accepted PSK; see :meth:`Secrets.turn`."""
+        standing = {_owner(child.connection) for child in listing.children}
+        turned = False
+        for name in self._complaints.refusals():
+            tunnel = self._tunnels.get(name)
+            if tunnel is not None and name not in standing:
+                turned |= self._secrets.turn(name, calls=tunnel.calls)
+        if turned:
+            async with self._lock:
+                await self._share()
 
     # ---- connections
 
@@ -353,6 +357,7 @@ class Pluto(Daemon):
         for name, found in children.items():
             if found:
                 self._called.discard(name)
+                self._secrets.settle(name)
             yield TunnelState(
                 name,
                 tuple(found),

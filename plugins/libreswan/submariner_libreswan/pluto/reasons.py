@@ -20,7 +20,7 @@ _SAME = "set the same ike_proposals and esp_proposals at both"
 class Blame:
     """What a log line tells: of which connection, why it failed (empty: it did not).
 
-    ``proof``: this end's proof was refused, another PSK may do. ``final`` says more than what
+    ``proof``: one end's proof was refused, another PSK may do. ``final`` says more than what
     may follow it in the same call. ``proposals``: nobody but the other end knows what it offers.
     """
 
@@ -63,7 +63,7 @@ def _refused(connection: str, _: re.Match[str], offers: Offers) -> Blame:
 
 
 def _unproven(connection: str, _: re.Match[str], __: Offers) -> Blame:
-    return Blame(connection, f"the other end's proof does not fit our PSK: {_PSK}", final=True)
+    return Blame(connection, f"the other end's proof does not fit our PSK: {_PSK}", True, True)
 
 
 def _ike_refused(connection: str, _: re.Match[str], offers: Offers) -> Blame:

@@ -123,7 +123,10 @@ async def test_an_error_is_gone_once_the_tunnel_stands(underlay):
 
 
 @kernel
-async def test_the_caller_tries_every_accepted_psk_and_a_rotation_disturbs_nothing(underlay, psk):
+@pytest.mark.parametrize("caller", [True, False])
+async def test_each_end_tries_every_accepted_psk_and_a_rotation_disturbs_nothing(
+    underlay, psk, caller
+):
     new = "the next secret of this cluster set, as long as that"
     (east, there), (west, back) = await underlay.pair()
     east.route(there)
@@ -131,8 +134,12 @@ async def test_the_caller_tries_every_accepted_psk_and_a_rotation_disturbs_nothi
     await east.call(there)
     [child] = (await east.up(there)).children
     await west.up(back)
-    await west.start(new, psk)  # the other end uses the new one already
-    await east.start(psk, new)
+    if caller:  # the other end has the new one only
+        await west.start(new)
+        await east.start(psk, new)
+    else:
+        await west.start(psk, new)
+        await east.start(new)
     assert [one.key for one in (await east.state(there)).children] == [child.key]
     east.ping("10.1.0.1", "10.2.0.1")
     with east.entered() as pluto:
@@ -141,6 +148,7 @@ async def test_the_caller_tries_every_accepted_psk_and_a_rotation_disturbs_nothi
     await west.until(back, lambda state: not state.children)
     await east.call(there)
     await east.failed(there, "AUTHENTICATION_FAILED")
+    await west.state(back)
     await east.call(there)
     await east.up(there)
 

@@ -75,15 +75,15 @@ def test_peers_have_the_usual_psk_but_those_whose_turn_it_is(tmp_path):
     assert secrets.write(ledger)
     assert '%any %any : PSK "one"' in path.read_text()
     assert "two" not in path.read_text()
-    assert secrets.turn("submariner-cable-w")
+    assert secrets.turn("submariner-cable-w", calls=True)
     assert secrets.write(ledger)
     assert '10.0.0.1 10.0.0.2 : PSK "two"' in path.read_text()
-    assert secrets.turn("submariner-cable-w")  # round again
+    assert secrets.turn("submariner-cable-w", calls=True)  # round again
     assert secrets.write(ledger)
     assert "two" not in path.read_text()
     assert not secrets.write(ledger)
     secrets.psks = (Psk("one"),)
-    assert not secrets.turn("submariner-cable-w")
+    assert not secrets.turn("submariner-cable-w", calls=True)
 
 
 def test_a_psk_that_would_end_its_line_is_refused():
@@ -111,3 +111,13 @@ def test_a_ledger_that_makes_no_sense_is_an_empty_one(tmp_path, text):
     ledger = Ledger(tmp_path / "ledger")
     ledger.read()
     assert list(ledger) == []
+
+
+def test_the_end_that_is_called_takes_turns_slower_lest_two_chase_one_another(tmp_path):
+    caller, called = (Secrets(tmp_path / name, usual=True) for name in ("a", "b"))
+    caller.psks = called.psks = (Psk("one"), Psk("two"))
+    first = [called.turn("w", calls=False) for _ in range(9)]
+    assert first == [True, False, False, False, True, False, False, False, True]
+    called.settle("w")
+    assert called.turn("w", calls=False)
+    assert all(caller.turn("w", calls=True) for _ in range(4))

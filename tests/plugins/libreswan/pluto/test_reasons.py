@@ -99,8 +99,8 @@ def test_what_says_more_stays_until_the_next_that_does(log, tunnel):
     _say(log, "IKE SA authentication request rejected by peer: AUTHENTICATION_FAILED")
     assert told.hear()
     assert "AUTHENTICATION_FAILED" in told.of(None, [NAME])
-    assert told.refused("submariner-cable-w-172-31-0-2")
-    assert not told.refused("submariner-cable-w-172-31-0-2")
+    assert set(told.refusals()) == {"submariner-cable-w-172-31-0-2"}
+    assert not told.refusals()
     told.settle([NAME])
     assert told.of(None, [NAME]) == ""
 
