@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from submariner_core.api.cable import (
+    IP_PROTOCOL,
     NO_STANDBY,
     STANDBY,
     Cable,
@@ -50,6 +51,8 @@ from submariner_libreswan.tunnel import (
 from submariner_libreswan.ways import Ways
 
 NAME = "libreswan"
+ESP_PROTOCOL = "50"
+"""ESP's number among IP protocols: without NAT between them, gateways send it as it is."""
 _INTERVAL = 5.0
 _SOON = 0.5
 """Seconds between observations while a tunnel is being made."""
@@ -75,7 +78,7 @@ class LibreswanDriver(CableDriver):
         self._state_dir = state_dir
         self._kernel = Kernel()
         self._ways = Ways(self._kernel)
-        self._rotation = Rotation(state_dir / "psk")
+        self._rotation = Rotation(state_dir / "psk", options.files)
         self._given = daemon
         self._daemon: Daemon | None = daemon
         self._plane: Plane | None = None
@@ -96,7 +99,7 @@ class LibreswanDriver(CableDriver):
     async def open(self, local: LocalGateway) -> Mapping[str, str]:
         """Start the daemon or adopt it, with all tunnels that this process knows.
 
-        The port is the configured one. Without one it is 4501, save where libreswan is the first
+        The port is the configured one. Without one it is 4530, save where libreswan is the first
         cable, and so the endpoint's backend: what that endpoint advertises, or 4500. Raises
         :class:`CableError` for what is amiss with daemon, credentials, kernel or port.
         """
@@ -104,13 +107,14 @@ class LibreswanDriver(CableDriver):
         async with self._lock:
             plane = await self._data_plane()
             daemon = self._choose(plane)
-            port = self._port(local.endpoint)
+            port = self._options.port_of(local.endpoint, NAME)
             await self._ways.measure(local.endpoint)
             offer = {
                 "udp-port": str(port),
                 PREFERRED_SERVER: str(self._options.preferred_server).lower(),
                 PROPOSALS: " ".join((*self._options.ike_proposals, *self._options.esp_proposals)),
                 **({} if plane is Plane.INTERFACES else {STANDBY: NO_STANDBY}),
+                **({} if plane is Plane.USERSPACE else {IP_PROTOCOL: ESP_PROTOCOL}),
             }
             config = {**local.endpoint.backend_config, **offer}
             own = dataclasses.replace(local.endpoint, backend_config=config)
@@ -376,13 +380,6 @@ class LibreswanDriver(CableDriver):
             interfaces=terms.plane is Plane.INTERFACES,
             certificates=terms.credentials.certificate is not None,
         )
-
-    def _port(self, own: Endpoint) -> int:
-        first = own.backend == NAME
-        advertised = own.backend_config.get("udp-port", "") if first else ""
-        if self._options.port is None and advertised.isascii() and advertised.isdecimal():
-            return int(advertised)
-        return self._options.udp_ports(0 if first else 1).start
 
     def _opened(self, name: str) -> tuple[Endpoint, Terms]:
         if self._own is None or self._terms is None:

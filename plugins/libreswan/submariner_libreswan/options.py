@@ -9,17 +9,23 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from submariner_core.api.info import CableOptions
+from submariner_core.api.model import Endpoint
 from submariner_libreswan.credentials import Certificate, Psk, psk_from_file
 from submariner_libreswan.plane import Plane
 
 FIRST_PORT = 4500
 """Upstream's port for every cable type; it belongs to the first driver of the list."""
-OTHER_PORT = 4501
+OTHER_PORT = 4530
+"""Beyond what WireGuard (to 4517) and VXLAN (4520) take by default."""
 VICI = Path("/var/run/charon.vici")
 """Where strongSwan's packages have their charon listen."""
 IKE = ("aes256gcm16-aes128gcm16-prfsha512-prfsha256-x25519-ecp384-ecp256-modp3072-modp2048",)
 ESP = ("aes256gcm16-aes128gcm16-x25519-ecp384-ecp256-modp3072-modp2048",)
-"""AES-GCM and perfect forward secrecy; a peer of upstream's finds its own default among them."""
+"""AES-GCM and perfect forward secrecy, which Libreswan has among its defaults.
+
+What upstream's gateways have a Libreswan 4.10 offer lacks the ESN transform, without which charon
+takes no proposal: beside them, pluto is the daemon.
+"""
 
 _PROPOSAL = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")
 
@@ -97,11 +103,28 @@ class LibreswanOptions(CableOptions):
         port = self.port or (FIRST_PORT if position == 0 else OTHER_PORT)
         return range(port, port + 1)
 
+    def port_of(self, own: Endpoint, driver: str) -> int:
+        """The port of a gateway: its endpoint's own, where ``driver`` is its first and none is set.
+
+        Upstream reads that off the node, and so does the core.
+        """
+        first = own.backend == driver
+        advertised = own.backend_config.get("udp-port", "") if first else ""
+        if self.port is None and advertised.isascii() and advertised.isdecimal():
+            return int(advertised)
+        return self.udp_ports(0 if first else 1).start
+
     def configured_psk(self) -> Psk | None:
         """The PSK of the settings; ``None`` with a certificate. Raises :class:`CableError`."""
         if self.psk_file is not None:
             return psk_from_file(self.psk_file, "options.libreswan.psk_file")
         return None if self.psk is None else Psk(self.psk.get_secret_value())
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the settings name as proofs."""
+        named = (self.psk_file, self.certificate, self.private_key, self.ca)
+        return tuple(path for path in named if path is not None)
 
     def configured_certificate(self) -> Certificate | None:
         """The certificate of the settings; ``None`` with a PSK."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from submariner_core.api.errors import CableError
@@ -15,10 +16,14 @@ USED = "used"
 
 
 class Rotation:
-    """Two files in a folder of the driver's state, each a PSK's text; mode 0600."""
+    """Two files in a folder of the driver's state, each a PSK's text; mode 0600.
 
-    def __init__(self, folder: Path) -> None:
+    ``files`` are the settings' own: what is mounted from a Secret changes in place.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[Path] = ()) -> None:
         self._folder = folder
+        self._files = tuple(files)
         self._stamp: tuple[float, ...] | None = None
 
     def credentials(self, configured: Psk | None, certificate: Certificate | None) -> Credentials:
@@ -93,8 +98,5 @@ class Rotation:
             raise CableError(f"{path} cannot be written ({error.strerror})") from None
 
     def _stamps(self) -> tuple[float, ...]:
-        stamps = []
-        for name in (ACCEPTED, USED):
-            path = self._folder / name
-            stamps.append(path.stat().st_mtime_ns if path.exists() else 0)
-        return tuple(stamps)
+        paths = (self._folder / ACCEPTED, self._folder / USED, *self._files)
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)

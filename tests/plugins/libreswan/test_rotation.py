@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -124,3 +125,16 @@ def test_a_file_that_everybody_can_write_is_refused(tmp_path):
     path.chmod(0o666)
     with pytest.raises(CableError, match=r"options.x: everybody can write to .*chmod o-w"):
         psk_from_file(path, "options.x")
+
+
+def test_a_file_of_the_settings_that_changes_in_place_is_noticed(tmp_path):
+    file = tmp_path / "psk_file"
+    file.write_text("old")
+    rotation = Rotation(tmp_path / "psk", [file])
+    rotation.credentials(Psk("old"), None)
+    assert not rotation.changed()
+    replaced = tmp_path / "new"
+    replaced.write_text("new")
+    os.utime(replaced, (1, 1))
+    replaced.replace(file)
+    assert rotation.changed()

@@ -16,8 +16,9 @@ def configuration(port: int, plane: Plane, socket: Path, log: Path, *, debug: bo
     """A ``strongswan.conf`` that touches nothing of the host's.
 
     All that others might use stays with them: UDP 500, routes, the default vici socket. IKE and
-    ESP are on ``port``, as upstream has it. ``kernel-libipsec`` comes before
-    ``kernel-netlink``, which else would take the ESP part too.
+    ESP are on ``port``, as upstream has it; charon insists on a second port, which is a random
+    one that nobody is told. ``kernel-libipsec`` comes before ``kernel-netlink``, which else would
+    take the ESP part too. A peer of several subnet pairs may call for all of them at once.
     """
     userspace = plane is Plane.USERSPACE
     # kernel-libipsec makes routes all the same: where they are asked last, they do no harm
@@ -32,6 +33,7 @@ charon-systemd {{
     routing_table = {routing}
     routing_table_prio = {ROUTING_PRIORITY}
     install_virtual_ip = no
+    block_threshold = 64
     ikesa_table_size = 256
     ikesa_table_segments = 16
     retransmit_tries = 3
