@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,20 @@ The tries are 0, 0.5, 1, 2, 4 and 8 s after the first; at 16 s it has failed.
 """
 
 
+class Dialect(enum.Enum):
+    """What an upstream gateway's Libreswan makes of words that leave open ESN and PFS."""
+
+    EARLIER = "earlier"
+    """As 4.10 does: no ESN transform in ESP proposals, no forward secrecy of child SAs."""
+    LATER = "later"
+    """ESN or not, and the IKE SA's group for child SAs."""
+
+    @property
+    def other(self) -> Dialect:
+        """The one to try where this is not understood."""
+        return Dialect.LATER if self is Dialect.EARLIER else Dialect.EARLIER
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """This end's certificate by its name in the NSS database, the CA's subject, the key's kind.
@@ -33,18 +48,23 @@ class Proof:
     ecdsa: bool
 
 
-def connection(tunnel: Tunnel, pair: Pair, terms: Terms, proof: Proof | None) -> tuple[str, ...]:
-    """What adds the connection of a pair.
+def connection(
+    tunnel: Tunnel,
+    pair: Pair,
+    terms: Terms,
+    proof: Proof | None,
+    dialect: Dialect = Dialect.EARLIER,
+) -> tuple[str, ...]:
+    """What adds the connection of a pair; ``dialect`` is for peers of upstream's.
 
-    To a peer of upstream's the words are upstream's: without them pluto offers no ESN transform,
-    which only a pluto takes, and no group for child SAs; a peer of ours has both.
+    Peers of ours agree on no ESN, and on a group for child SAs.
     """
     return (
         "--name",
         tunnel.connection(pair),
         *_proof(proof),
         *("--encrypt", "--tunnel", "--ikev2"),
-        *_proposals(tunnel, terms),
+        *_proposals(tunnel, terms, dialect),
         *(("--forceencaps",) if tunnel.encapsulated else ()),
         *("--retransmit-timeout", str(RETRANSMIT_TIMEOUT)),
         *_plane(tunnel),
@@ -84,15 +104,17 @@ def _proof(proof: Proof | None) -> tuple[str, ...]:
     return ("--ecdsa",) if proof.ecdsa else ("--rsasig",)
 
 
-def _proposals(tunnel: Tunnel, terms: Terms) -> Iterator[str]:
+def _proposals(tunnel: Tunnel, terms: Terms, dialect: Dialect) -> Iterator[str]:
     offered = offer(terms.ike, terms.esp)
+    secret = offered.pfs
     if offered.ike:
         yield from ("--ike", offered.ike)
     if tunnel.ours:
         yield "--no-esn"
     else:
-        offered = without_groups(terms.esp)
-    if offered.pfs:
+        offered, secret = without_groups(terms.esp), dialect is Dialect.LATER
+        yield from ("--esn", "--no-esn") * secret
+    if secret:
         yield "--pfs"
     if offered.esp:
         yield from ("--esp", offered.esp)

@@ -20,6 +20,7 @@ class Complaints:
         self._tail = tail
         self._blames: dict[str, reasons.Blame] = {}
         self._refused: set[str] = set()
+        self._apart: set[str] = set()
         self.offers = reasons.Offers()
         """What this end proposes, for people."""
 
@@ -41,8 +42,11 @@ class Complaints:
             before = self._blames.get(blame.connection)
             if blame.reason and (blame.final or before is None or not before.final):
                 self._blames[blame.connection] = blame
-            if blame.proof and (found := owner(blame.connection)) is not None:
+            found = owner(blame.connection)
+            if found is not None and blame.proof:
                 self._refused.add(found[0])
+            if found is not None and blame.child:
+                self._apart.add(found[0])
         return named
 
     def of(self, tunnel: Tunnel | None, connections: Iterable[str]) -> str:
@@ -64,6 +68,11 @@ class Complaints:
     def refusals(self) -> Collection[str]:
         """The tunnels at which a proof was refused since this was last asked."""
         found, self._refused = self._refused, set()
+        return found
+
+    def apart(self) -> Collection[str]:
+        """The tunnels whose child proposals had nothing in common since this was last asked."""
+        found, self._apart = self._apart, set()
         return found
 
     def settle(self, connections: Collection[str]) -> None:

@@ -16,6 +16,12 @@ from submariner_core.api.errors import CableError
 from submariner_libreswan.pluto.ledger import Ledger
 
 _TIMEOUT = 10.0
+NEIGHBOURS = tuple(
+    f"policy delete src ::/0 dst ::/0 proto ipv6-icmp type {kind} dir {direction}"
+    for kind in (135, 136)
+    for direction in ("in", "out", "fwd")
+)
+"""What every pluto lets pass from its start on, and leaves there at its end."""
 _ENDS = re.compile(r"src (\S+) dst (\S+)")
 _SPI = re.compile(r"proto esp spi (0x[0-9a-f]+)")
 _DIR = re.compile(r"dir (in|out|fwd)")
@@ -61,10 +67,12 @@ async def replaced(stale: Sequence[Leftover], standing: Collection[str]) -> list
 
 
 async def remove_all(ledger: Ledger) -> None:
-    """Delete the SAs and policies of all tunnels that were loaded once."""
+    """Delete SAs and policies of all tunnels that were loaded once, and pluto's own."""
+    found = [Leftover("", words) for words in NEIGHBOURS]
     if ends := list(_ends(ledger)):
-        found = [*states(await _ip("xfrm", "state"), ends)]
-        await remove([*found, *policies(await _ip("xfrm", "policy"), ends)])
+        found += states(await _ip("xfrm", "state"), ends)
+        found += policies(await _ip("xfrm", "policy"), ends)
+    await remove(found)
 
 
 async def remove(leftovers: Iterable[Leftover]) -> None:

@@ -13,18 +13,25 @@ from submariner_core.api.errors import CableError
 from submariner_libreswan import process
 from submariner_libreswan.daemon import ChildState, Daemon, DaemonGone, Terms, TunnelState
 from submariner_libreswan.plane import Plane
-from submariner_libreswan.pluto import arguments, files, leftovers, nss, reasons, status
+from submariner_libreswan.pluto import (
+    arguments,
+    files,
+    leftovers,
+    nss,
+    reasons,
+    starting,
+    status,
+)
+from submariner_libreswan.pluto.arguments import Dialect
 from submariner_libreswan.pluto.complaints import Complaints
 from submariner_libreswan.pluto.ledger import Ledger, Words
 from submariner_libreswan.pluto.presence import Presence
 from submariner_libreswan.pluto.proposals import offer
 from submariner_libreswan.pluto.secrets import Secrets
 from submariner_libreswan.pluto.tail import Tail
-from submariner_libreswan.pluto.whack import Whack, program
+from submariner_libreswan.pluto.whack import Whack
 from submariner_libreswan.tunnel import Pair, Tunnel
 
-_START_TIMEOUT = 15.0
-_POLL = 0.05
 _LIVENESS = 0.25
 """Seconds between looks at whether pluto lives, and at its log."""
 _BUSY, _IDLE = 1.0, 5.0
@@ -82,7 +89,9 @@ class Pluto(Daemon):
             )
         offer(terms.ike, terms.esp)
         async with self._lock:
-            begun = await (self._own(terms) if self._managed else self._host())
+            begun = self._managed and await self._own(terms)
+            if not self._managed:
+                await starting.found(self._places, self._whack)
             known = not begun and self._presence.same()
             self._terms = terms
             if not known:
@@ -103,28 +112,9 @@ class Pluto(Daemon):
         terms = self._opened()
         if terms.credentials.certificate is not None:
             nss.check_name(terms.credentials.certificate, tunnel.local)
-        wanted: Words = {
-            tunnel.connection(pair): arguments.connection(tunnel, pair, terms, self._proof)
-            for pair in tunnel.pairs
-        }
         async with self._lock:
-            held = self._ledger.get(tunnel.name)
             self._tunnels[tunnel.name] = tunnel
-            if held == wanted:
-                return
-            same = {name for name, words in held.items() if wanted.get(name) == words}
-            for name in held:
-                if name not in same:
-                    await self._delete(name)
-            self._ledger.put(tunnel.name, wanted)
-            await self._share()
-            try:
-                for name, words in wanted.items():
-                    if name not in same:
-                        await self._add(tunnel, name, words)
-            except CableError:
-                self._ledger.put(tunnel.name, {})
-                raise
+            await self._load(tunnel)
 
     async def call(self, tunnel: Tunnel, pairs: Collection[Pair]) -> None:
         """Have pluto make child SAs."""
@@ -164,7 +154,9 @@ class Pluto(Daemon):
         listing = status.listing((await self._whack.ask("--trafficstatus", "--showstates")).text)
         self._complaints.hear()
         self._last = listing
-        await self._take_turns(listing)
+        standing = {_owner(child.connection) for child in listing.children}
+        await self._take_turns(standing)
+        await self._speak_otherwise(standing)
         states = list(self._states(listing))
         if self._stale:
             standing = {child.connection for child in listing.children}
@@ -206,7 +198,7 @@ class Pluto(Daemon):
             elif await self._whack.lives():
                 for connection in status.held((await self._whack.ask("--status")).text):
                     await self._delete(connection)
-            if self._managed:  # and what one that died or was killed left
+            if self._managed and self._places.run.exists():  # what is left of one in the kernel
                 self._ledger.read()
                 await leftovers.remove_all(self._ledger)
             if not self._managed and self._places.secrets.exists():
@@ -229,46 +221,13 @@ class Pluto(Daemon):
         stale = await leftovers.of(self._ledger)
         self._ledger.forget()
         process.refuse_taken(terms.port)
-        for path in (self._places.socket, self._places.pid):
-            path.unlink(missing_ok=True)
         await nss.Database(self._places.nss, self._places.folder, self._prefix).make()
         self._secrets.psks = terms.credentials.psks
         self._secrets.write(self._ledger)
-        assert self._places.log is not None
-        command = (*self._prefix, program("pluto"), *files.command(self._places))
-        pid = await process.spawn(command, self._places.log)
-        await self._answers(pid)
+        pid = await starting.begin(self._places, self._whack, self._prefix)
         self._stale = stale
         log.info("daemon-started", daemon=self.program, pid=pid)
         return True
-
-    async def _answers(self, pid: int) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not await self._whack.lives():
-            if not process.alive(pid) or time.monotonic() > deadline:
-                assert self._places.log is not None
-                said = process.last_words(self._places.log)
-                missing = "not found" in said
-                raise CableError(
-                    "daemon libreswan: pluto is not installed: apt-get install libreswan, or set "
-                    "options.libreswan.daemon: strongswan"
-                    if missing
-                    else f"daemon libreswan: pluto did not start: {said or 'it said nothing'}"
-                )
-            await asyncio.sleep(_POLL)
-
-    async def _host(self) -> bool:
-        """Wait for the host's pluto; that is never one of our making."""
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not await self._whack.lives():
-            if time.monotonic() > deadline:
-                raise CableError(
-                    f"daemon libreswan: no pluto listens at {self._places.socket}: start it "
-                    "(systemctl start ipsec), or set options.libreswan.manage_daemon: true"
-                )
-            await asyncio.sleep(_POLL * 10)
-        self._places.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return False
 
     async def _prove(self, terms: Terms) -> None:
         """Hand pluto the credentials; what is there already is left."""
@@ -296,9 +255,8 @@ class Pluto(Daemon):
         if self._secrets.write(self._ledger):
             await self._whack.ask("--rereadsecrets")
 
-    async def _take_turns(self, listing: status.Listing) -> None:
+    async def _take_turns(self, standing: Collection[str | None]) -> None:
         """Where a proof was refused, try the next accepted PSK; see :meth:`Secrets.turn`."""
-        standing = {_owner(child.connection) for child in listing.children}
         turned = False
         for name in self._complaints.refusals():
             tunnel = self._tunnels.get(name)
@@ -309,6 +267,47 @@ class Pluto(Daemon):
                 await self._share()
 
     # ---- connections
+
+    async def _load(self, tunnel: Tunnel, dialect: Dialect | None = None) -> None:
+        """Have pluto hold a tunnel so; in any dialect, if none is asked for."""
+        held = self._ledger.get(tunnel.name)
+        known = [self._words(tunnel, one) for one in ([dialect] if dialect else Dialect)]
+        if held in known:
+            return
+        wanted = known[0]
+        same = {name for name, words in held.items() if wanted.get(name) == words}
+        for name in held:
+            if name not in same:
+                await self._delete(name)
+        self._ledger.put(tunnel.name, wanted)
+        await self._share()
+        try:
+            for name, words in wanted.items():
+                if name not in same:
+                    await self._add(tunnel, name, words)
+        except CableError:
+            self._ledger.put(tunnel.name, {})
+            raise
+
+    def _words(self, tunnel: Tunnel, dialect: Dialect) -> Words:
+        return {
+            tunnel.connection(pair): arguments.connection(
+                tunnel, pair, self._opened(), self._proof, dialect
+            )
+            for pair in tunnel.pairs
+        }
+
+    async def _speak_otherwise(self, standing: Collection[str | None]) -> None:
+        """An upstream peer that takes no child proposal is met in the other dialect."""
+        for name in self._complaints.apart():
+            tunnel = self._tunnels.get(name)
+            if tunnel is None or tunnel.ours or name in standing:
+                continue
+            held = self._ledger.get(name)
+            spoken = next((one for one in Dialect if self._words(tunnel, one) == held), None)
+            if spoken is not None:
+                async with self._lock:
+                    await self._load(tunnel, spoken.other)
 
     async def _add(self, tunnel: Tunnel, name: str, words: Sequence[str]) -> None:
         answer = await self._whack.ask(*words)

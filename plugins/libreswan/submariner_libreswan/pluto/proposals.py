@@ -77,7 +77,7 @@ def without_groups(esp: Sequence[str]) -> Offer:
     bare = [
         "-".join(word for word in text.split("-") if word.lower() not in _GROUPS) for text in esp
     ]
-    return Offer("", ",".join(_lines("esp", bare)), pfs=False)
+    return Offer(esp=",".join(_lines("esp", bare)), pfs=False)
 
 
 def _lines(protocol: str, proposals: Iterable[str]) -> list[str]:

@@ -22,6 +22,7 @@ class Blame:
 
     ``proof``: one end's proof was refused, another PSK may do. ``final`` says more than what
     may follow it in the same call. ``proposals``: nobody but the other end knows what it offers.
+    ``child``: proposals for child SAs had nothing in common.
     """
 
     connection: str
@@ -29,6 +30,7 @@ class Blame:
     proof: bool = False
     final: bool = False
     proposals: bool = False
+    child: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,19 @@ def _child_refused(connection: str, _: re.Match[str], offers: Offers) -> Blame:
         f"({offers.esp or 'the default'}): {_SAME}",
         final=True,
         proposals=True,
+        child=True,
     )
 
 
 def _mismatch(connection: str, found: re.Match[str], offers: Offers) -> Blame:
-    ours = offers.esp if ":ESP:" in found[1] else offers.ike
+    child = ":ESP:" in found[1]
+    ours = offers.esp if child else offers.ike
     return Blame(
         connection,
         f"no common proposal: the other end offers {found[1].strip()}; this end accepts "
         f"{ours or 'the default'}; {_SAME}",
         final=True,
+        child=child,
     )
 
 

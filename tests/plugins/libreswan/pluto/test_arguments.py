@@ -6,7 +6,7 @@ import itertools
 
 from submariner_libreswan.plane import Plane
 from submariner_libreswan.pluto import arguments
-from submariner_libreswan.pluto.arguments import Proof
+from submariner_libreswan.pluto.arguments import Dialect, Proof
 from submariner_libreswan.tunnel import Mode
 
 
@@ -70,6 +70,14 @@ def test_a_peer_of_upstream_is_offered_no_more_than_it_takes(tunnel, terms):
     words = _words(tunnel(ours=False), terms())
     assert not {"--pfs", "--no-esn"} & set(words)
     assert _after(words, "--esp") == ["aes_gcm_16_256+aes_gcm_16_128-none"]
+    [pair] = tunnel().pairs
+    words = arguments.connection(tunnel(ours=False), pair, terms(), None, Dialect.LATER)
+    assert {"--pfs", "--esn", "--no-esn"} <= set(words)
+    assert _after(words, "--esp") == ["aes_gcm_16_256+aes_gcm_16_128-none"]
+    assert Dialect.LATER.other is Dialect.EARLIER
+    assert arguments.connection(tunnel(), pair, terms(), None, Dialect.LATER) == _words(
+        tunnel(), terms()
+    )
 
 
 def test_without_proposals_and_liveness_checks_nothing_is_said_of_them(tunnel, terms):

@@ -55,7 +55,7 @@ async def test_a_host_without_pluto_is_told_where_it_was_looked_for(
     underlay, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(files, "HOST_RUN", tmp_path)
-    monkeypatch.setattr("submariner_libreswan.pluto.pluto._START_TIMEOUT", 0.1)
+    monkeypatch.setattr("submariner_libreswan.pluto.starting.TIMEOUT", 0.1)
     gateway = underlay.gateway(1)
     gateway.pluto = Pluto(tmp_path / "ours", managed=False, prefix=ipsec.PREFIX)
     with pytest.raises(CableError, match=r"no pluto listens at .*manage_daemon: true"):

@@ -120,6 +120,7 @@ async def test_stop_removes_every_trace_in_a_process_that_opened_nothing(underla
     assert "proto esp" not in east.run("ip xfrm state")
     assert "10.2.0.0/16" not in east.run("ip xfrm policy")
     await west.until(back, lambda state: not state.children)
+    assert "ipv6-icmp" not in east.run("ip xfrm policy")
     with east.entered():
         await east.another().stop()  # and once more
 

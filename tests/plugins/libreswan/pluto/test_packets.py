@@ -155,7 +155,8 @@ async def test_a_rekeyed_child_is_another_one_and_the_old_one_goes(underlay):
     assert len(state.children) == 1
 
 
-async def test_a_peer_of_upstream_is_met_in_its_own_words(underlay):
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_peer_of_upstream_is_met_in_its_own_words(underlay, later):
     east, west = underlay.gateway(1), underlay.gateway(2)
     for one in (east, west):
         await one.start()
@@ -168,11 +169,21 @@ async def test_a_peer_of_upstream_is_met_in_its_own_words(underlay):
             f"--client {subnet} --ikeport 4500 --to --id 172.31.0.1 --host 172.31.0.1 "
             "--client 10.1.0.0/24 --ikeport 4500 --dpdaction=hold --dpddelay 30"
         )
-        west.ipsec(*words.split())
+        west.ipsec(*words.split(), *(["--esn", "--no-esn", "--pfs"] if later else []))
         west.ipsec("--route", "--name", f"upstream-{place}-0")
     await east.call(there)
-    await east.up(there)
+    if later:  # what it does not take is said otherwise
+        await east.until(there, lambda _: "ENABLED+DISABLED" in east.log())
+        await east.call(there)
+    state = await east.up(there)
     east.ping("10.1.0.1", "10.2.0.1")
+    keys = {child.key for child in state.children}
+    east.another()
+    assert await east.start() is False
+    await east.load(west, ours=False, subnets=subnets)
+    assert {child.key for child in (await east.state(there)).children} == keys
+    if later:  # a peer that calls the first pair finds the other dialect at the second try
+        return
     with east.entered() as pluto:
         await pluto.unload(there.name)
         await pluto.load(there)
