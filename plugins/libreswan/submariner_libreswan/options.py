@@ -104,10 +104,7 @@ class LibreswanOptions(CableOptions):
         return range(port, port + 1)
 
     def port_of(self, own: Endpoint, driver: str) -> int:
-        """The port of a gateway: its endpoint's own, where ``driver`` is its first and none is set.
-
-        Upstream reads that off the node, and so does the core.
-        """
+        """The port of a gateway: unless one is set, its node's, where ``driver`` is its first."""
         first = own.backend == driver
         advertised = own.backend_config.get("udp-port", "") if first else ""
         if self.port is None and advertised.isascii() and advertised.isdecimal():
