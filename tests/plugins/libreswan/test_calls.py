@@ -8,7 +8,7 @@ import pytest
 from submariner_libreswan.calls import BACKOFF, TURN, Calls
 from submariner_libreswan.tunnel import tunnel_of
 
-from .conftest import make_cable, make_endpoint
+from tests.plugins.libreswan.site import make_cable, make_endpoint
 
 EAST = make_endpoint("east", "172.31.0.1", "10.1.0.0/16")
 WEST = make_endpoint("west", "172.31.0.2", "10.2.0.0/16")

@@ -15,8 +15,7 @@ from submariner_libreswan.strongswan import session as sessions
 
 from submariner_core.api.errors import CableError
 from tests.plugins import ipsec
-
-from .conftest import until
+from tests.plugins.libreswan.site import until
 
 pytestmark = [pytest.mark.netns]
 

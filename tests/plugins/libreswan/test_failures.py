@@ -13,8 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from submariner_core.api.model import ConnectionStatus
-
-from .conftest import until
+from tests.plugins.libreswan.site import until
 
 pytestmark = [pytest.mark.netns]
 

@@ -11,7 +11,7 @@ from submariner_libreswan.plane import Plane
 from submariner_libreswan.strongswan import messages
 from submariner_libreswan.tunnel import tunnel_of
 
-from .conftest import make_cable, make_endpoint
+from tests.plugins.libreswan.site import make_cable, make_endpoint
 
 EAST = make_endpoint("east", "172.31.0.1", "10.101.0.0/16", "10.1.0.0/16")
 WEST = make_endpoint("west", "172.31.0.2", "10.2.0.0/16")

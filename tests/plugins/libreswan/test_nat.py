@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from .conftest import until
+from tests.plugins.libreswan.site import until
 
 pytestmark = [pytest.mark.netns]
 
@@ -54,8 +54,8 @@ async def test_a_gateway_behind_nat_calls_and_is_reached(underlay):
 
 
 @pytest.mark.timeout(150)
-async def test_a_gateway_behind_nat_that_roams_is_followed(underlay):
-    east, west, router, outside = await _behind_nat(underlay)
+async def test_a_gateway_behind_nat_that_roams_is_followed(charons):
+    east, west, router, outside = await _behind_nat(charons)
     async with east.kept(), west.kept():
         await west.connected(east.endpoint)
         await east.connected(west.endpoint)
@@ -64,7 +64,7 @@ async def test_a_gateway_behind_nat_that_roams_is_followed(underlay):
             f"ip addr flush dev {outside}",
             f"ip addr add 172.31.9.10/16 dev {outside}",
         ):
-            underlay.netns.run(router, command)
+            charons.netns.run(router, command)
         async with asyncio.timeout(40):
             while True:
                 try:

@@ -8,8 +8,7 @@ from submariner_libreswan.status import PATIENCE, Counters, cable_state
 from submariner_libreswan.tunnel import tunnel_of
 
 from submariner_core.api.model import ConnectionStatus
-
-from .conftest import make_cable, make_endpoint
+from tests.plugins.libreswan.site import make_cable, make_endpoint
 
 TUNNEL = tunnel_of(
     make_endpoint("east", "172.31.0.1", "10.101.0.0/16", "10.1.0.0/16"),

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from submariner_libreswan.tunnel import Mode, check_distinct, interface_name, tunnel_of
 
 from submariner_core.api.errors import CableError
-
-from .conftest import make_cable, make_endpoint
+from tests.plugins.libreswan.site import make_cable, make_endpoint
 
 EAST = make_endpoint("east", "172.31.0.1", "10.101.0.0/16", "10.1.0.0/16")
 WEST = make_endpoint("west", "172.31.0.2", "10.102.0.0/16", "10.2.0.0/16")
