@@ -152,7 +152,7 @@ async def test_a_node_that_is_powered_off_is_silent_and_comes_back(
     a, b = east.nodes[0], west.nodes[0]
     b.power_off()
     assert not namespaces.processes((b.site.netns, b.site.pod_netns))
-    assert not b.echo.running
+    await plain_lab.until(lambda: not b.echo.running, 5, "its pod is dead")
     with pytest.raises(Unreached):
         await ask(a.site.pod_netns, b.site.pod_address, 7000, timeout=0.3)
     b.power_on()
