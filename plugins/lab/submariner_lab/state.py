@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -66,7 +67,7 @@ def remove(lab_id: str, root: Path = ROOT) -> None:
     """Remove a lab whole: processes, namespaces, files. What is gone already is fine."""
     namespaces.remove(namespaces.names(f"{PREFIX}-{lab_id}-"))
     shutil.rmtree(root / lab_id, ignore_errors=True)
-    if root.is_dir() and not any(root.iterdir()):
+    with contextlib.suppress(OSError):  # others are in it, or another lab has just removed it
         root.rmdir()
 
 
