@@ -66,6 +66,15 @@ def tunnel_address(private_ip: IPv4Address, first_octet: int) -> IPv4Interface:
     return IPv4Interface((int(IPv4Address(first_octet << 24)) | low, 8))
 
 
+def lone_address(private_ip: IPAddress, first_octet: int) -> IPv4Interface:
+    """As :func:`tunnel_address`, of no network: for a device that only needs to have one.
+
+    A device without an address has a strict reverse-path filter where it was set loose.
+    """
+    low = int(private_ip) & 0x00FFFFFF
+    return IPv4Interface((int(IPv4Address(first_octet << 24)) | low, 32))
+
+
 def device_mac(prefix: tuple[int, int], private_ip: IPv4Address) -> str:
     """The fixed MAC of one of our tunnel devices: two octets, then the private IP's four.
 

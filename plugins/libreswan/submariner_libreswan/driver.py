@@ -25,6 +25,7 @@ from submariner_core.api.cable import (
 from submariner_core.api.errors import CableError, SubmarinerError
 from submariner_core.api.model import ConnectionStatus, Endpoint
 from submariner_core.kernel import Kernel
+from submariner_core.kernel.core_files import forbid_core_files
 from submariner_libreswan.calls import Calls
 from submariner_libreswan.certificates import checked
 from submariner_libreswan.choosing import choose, every
@@ -38,7 +39,6 @@ from submariner_libreswan.daemon import (
 )
 from submariner_libreswan.options import LibreswanOptions
 from submariner_libreswan.plane import Plane, detect
-from submariner_libreswan.process import forbid_core_files
 from submariner_libreswan.rotation import Rotation
 from submariner_libreswan.status import Counters, cable_state
 from submariner_libreswan.tunnel import (

@@ -14,7 +14,7 @@ from submariner_core.api.naming import (
     SLOTS,
     IPAddress,
     IPNetwork,
-    tunnel_address,
+    lone_address,
 )
 from submariner_core.api.network import Address, Xfrm
 from submariner_core.kernel import Kernel, KernelError, LinkMismatch, sysctl
@@ -87,9 +87,8 @@ class Interfaces:
         A device without an address has a strict reverse-path filter where it was set loose; and
         loose it must be, since a reply may come over another gateway's cable.
         """
-        address = tunnel_address(private_ip, CABLE_OCTET)  # type: ignore[arg-type]
-        interface = type(address)((address.ip, 32))
-        await self._kernel.addresses.ensure(Address(name, interface))
+        address = Address(name, lone_address(private_ip, CABLE_OCTET))
+        await self._kernel.addresses.ensure(address)
         sysctl.ensure(f"net.ipv4.conf.{name}.rp_filter", "2")
         sysctl.ensure(f"net.ipv4.conf.{name}.forwarding", "1")
 

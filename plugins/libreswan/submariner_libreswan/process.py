@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from submariner_core.api.errors import CableError
+from submariner_core.kernel.core_files import forbid_core_files
 
 _SYSTEM = "/usr/sbin:/usr/lib/ipsec:/usr/libexec/ipsec:/usr/sbin:/sbin"
 """Where packages put IKE daemons, which is on nobody's PATH."""
@@ -107,11 +107,3 @@ def last_words(log: Path, lines: int = 3, *, begin: int = 0) -> str:
     except OSError:
         return ""
     return "; ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
-
-
-def forbid_core_files() -> None:
-    """No core file of this process or of a daemon it starts, piped ones included."""
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/coredump_filter").write_text("0", "ascii")

@@ -8,6 +8,7 @@ from submariner_core.api.cable import Path
 from submariner_core.api.errors import CableError
 from submariner_core.api.model import Endpoint
 from submariner_core.kernel import Kernel
+from submariner_core.kernel.underlay import underlay_mtu
 from submariner_libreswan.plane import OVERHEAD, Interfaces, Plane
 from submariner_libreswan.tunnel import Tunnel
 
@@ -26,16 +27,7 @@ class Ways:
 
     async def measure(self, own: Endpoint) -> None:
         """Look how large packets may be on the underlay. Raises :class:`CableError`."""
-        for address in await self._kernel.addresses.list():
-            if address.interface.ip == own.private_ip:
-                link = await self._kernel.links.get(address.device)
-                if link is not None:
-                    self._mtu = link.mtu - OVERHEAD
-                    return
-        raise CableError(
-            f"libreswan: private_ip {own.private_ip} is on no device of this node: "
-            "set private_ip to the node's own address on the underlay"
-        )
+        self._mtu = await underlay_mtu(self._kernel, own.private_ip, "libreswan") - OVERHEAD
 
     async def settle(self, own: Endpoint, plane: Plane) -> None:
         """Prepare the daemon's own device, where it has one."""

@@ -11,6 +11,7 @@ from submariner_core.api.errors import CableError
 from submariner_core.api.naming import CABLE_MAC, CABLE_OCTET, device_mac, tunnel_address
 from submariner_core.api.network import Address, Link, Vxlan, VxlanSettings
 from submariner_core.kernel import Kernel, KernelError, LinkMismatch, sysctl
+from submariner_core.kernel.underlay import underlay_mtu
 from submariner_vxlan.peer import DEVICE, OVERHEAD, VNI
 
 SYSCTLS = (
@@ -38,7 +39,7 @@ async def ensure_device(kernel: Kernel, private_ip: IPv4Address, port: int) -> N
     wanted = Vxlan(
         DEVICE,
         VxlanSettings(VNI, port, private_ip),
-        mtu=await _underlay_mtu(kernel, private_ip) - OVERHEAD,
+        mtu=await underlay_mtu(kernel, private_ip, "vxlan") - OVERHEAD,
         mac=device_mac(CABLE_MAC, private_ip),
     )
     try:
@@ -91,15 +92,3 @@ async def _adopt_or_replace(kernel: Kernel, wanted: Vxlan) -> None:
 
 def _is_ours(link: Link) -> bool:
     return link.vxlan is not None and link.vxlan.vni == VNI
-
-
-async def _underlay_mtu(kernel: Kernel, private_ip: IPv4Address) -> int:
-    for address in await kernel.addresses.list():
-        if address.interface.ip == private_ip:
-            link = await kernel.links.get(address.device)
-            if link is not None:
-                return link.mtu
-    raise CableError(
-        f"vxlan: private_ip {private_ip} is on no device of this node: "
-        "set private_ip to the node's own address on the underlay"
-    )

@@ -9,12 +9,12 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 
 import structlog
 
 from submariner_core.api.errors import CableError
-from submariner_core.api.naming import CABLE_OCTET, SLOTS, IPAddress
+from submariner_core.api.naming import SLOTS, IPAddress
 from submariner_core.api.network import Address, Link
 from submariner_core.kernel import Kernel, KernelError, sysctl
 from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState, device_name
@@ -115,18 +115,6 @@ class Devices:
             for implementation in self._every:
                 await implementation.delete(device_name(slot))
 
-    async def underlay_mtu(self, private_ip: IPAddress) -> int:
-        """The MTU of the device with the private address. Raises :class:`CableError`."""
-        for address in await self._kernel.addresses.list():
-            if address.interface.ip == private_ip:
-                link = await self._kernel.links.get(address.device)
-                if link is not None:
-                    return link.mtu
-        raise CableError(
-            f"wireguard: private_ip {private_ip} is on no device of this node: "
-            "set private_ip to the node's own address on the underlay"
-        )
-
     async def path_mtu(self, name: str, remote: IPAddress) -> int:
         """The MTU of a cable: its device's, or less where the way to the remote has less."""
         link = await self._kernel.links.get(name)
@@ -195,12 +183,6 @@ class Devices:
         # Loose reverse-path filter: a reply may come over another gateway's cable.
         sysctl.ensure(f"net.ipv4.conf.{name}.rp_filter", "2")
         sysctl.ensure(f"net.ipv4.conf.{name}.forwarding", "1")
-
-
-def address_of(private_ip: IPAddress) -> IPv4Interface:
-    """The address of every device of a gateway: a host's, out of the tunnels' range."""
-    low = int(private_ip) & 0x00FFFFFF
-    return IPv4Interface((int(IPv4Address(CABLE_OCTET << 24)) | low, 32))
 
 
 def _taken(link: Link) -> CableError:

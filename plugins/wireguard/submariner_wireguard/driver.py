@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import resource
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
@@ -14,10 +12,12 @@ import structlog
 
 from submariner_core.api.cable import Cable, CableDriver, CableState, LocalGateway, Path
 from submariner_core.api.errors import CableError, SubmarinerError
-from submariner_core.api.naming import SLOTS
+from submariner_core.api.naming import CABLE_OCTET, SLOTS, lone_address
 from submariner_core.kernel import Kernel
+from submariner_core.kernel.core_files import forbid_core_files
+from submariner_core.kernel.underlay import underlay_mtu
 from submariner_wireguard.device import DEVICE, OVERHEAD, DeviceState, device_name
-from submariner_wireguard.devices import Devices, Wanted, address_of
+from submariner_wireguard.devices import Devices, Wanted
 from submariner_wireguard.figures import Figures, PeerFigures
 from submariner_wireguard.implementation import Implementation
 from submariner_wireguard.inkernel import InKernel
@@ -35,7 +35,6 @@ _INTERVAL = 5.0
 _SOON = 0.2
 """Seconds between observations while a cable is new and its handshake is due."""
 _NEW = 10.0
-_CORE_CONTENTS = FilePath("/proc/self/coredump_filter")
 
 log = structlog.get_logger("submariner.wireguard")
 
@@ -81,16 +80,16 @@ class WireGuardDriver(CableDriver):
         cable, and so the endpoint's backend: what that endpoint advertises, or 4500. Raises
         :class:`CableError` for what is amiss with keys, devices or ports.
         """
-        _forbid_core_files()
+        forbid_core_files()
         options, private_ip = self._options, local.endpoint.private_ip
         preshared_key = options.preshared_key()
         async with self._lock:
-            mtu = await self._devices.underlay_mtu(private_ip) - OVERHEAD[6]
+            mtu = await underlay_mtu(self._kernel, private_ip, NAME) - OVERHEAD[6]
             await self._devices.choose()
             starting = self._terms is None or self._renewing
             key = ensure_key(self._state_dir, starting=starting)
             terms = Terms(
-                Wanted(key, self._port(local), mtu, address_of(private_ip)),
+                Wanted(key, self._port(local), mtu, lone_address(private_ip, CABLE_OCTET)),
                 local.slot,
                 options.keepalive,
                 preshared_key,
@@ -277,15 +276,3 @@ class WireGuardDriver(CableDriver):
 
 def _now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _forbid_core_files() -> None:
-    """No core file of this process or of a daemon it starts: keys would be in it.
-
-    Where a program of the host's takes core files, the kernel asks no limit; what it hands over
-    holds no memory then.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
-    with contextlib.suppress(OSError):  # a kernel that writes no core files has no such file
-        _CORE_CONTENTS.write_text("0")
