@@ -19,6 +19,8 @@ NO_STANDBY = "false"
 """What a driver with :data:`Capability.STANDBY` advertises where this very node cannot keep it."""
 IP_PROTOCOL = "ip-protocol"
 """Under which a driver advertises a protocol above IP that it has its packets in, beside UDP."""
+USING_LOADBALANCER = "using-loadbalancer"
+"""The core advertises ``true`` under it where the public address is a load balancer's."""
 
 
 @dataclass(frozen=True, slots=True)

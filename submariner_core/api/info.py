@@ -40,6 +40,8 @@ class Capability(enum.Flag):
     """Cable: ``observe`` gives true byte counters per cable."""
     EVENTS = enum.auto()
     """Cable: ``watch`` reports changes as they happen."""
+    LOAD_BALANCERS = enum.auto()
+    """Broker, as datastore: ``read_load_balancer`` knows the cluster's Services."""
 
 
 class Options(BaseModel):

@@ -147,6 +147,16 @@ class Transport(abc.ABC):
         """
         return None
 
+    async def read_load_balancer(self, service: str) -> tuple[str, ...] | None:
+        """Where the load balancer of the cluster's Service ``service`` is reached.
+
+        IP addresses and host names, in the order in which the cluster tells them; none until it
+        has an address. ``None`` where there is no such Service, and by default. For a datastore
+        with :data:`Capability.LOAD_BALANCERS`, asked each time the own public address is looked
+        for.
+        """
+        return None
+
     async def close(self) -> None:
         """Release connections. May be called twice."""
         return

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from submariner_core.api.errors import ConfigError
+from submariner_core.api.flags import read_flag
 from submariner_core.config.document import Document, Loc, Place
-from submariner_core.config.variables import VARIABLES, Variable, read_flag
+from submariner_core.config.variables import VARIABLES, Variable
 
 _CHOOSERS = {
     "cable": "SUBMARINER_CABLEDRIVER",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from submariner_core.api.errors import ConfigError
+from submariner_core.api.flags import read_flag
 from submariner_core.api.transport import NodeMarks
 from submariner_core.config.document import Document, Loc, Place
-from submariner_core.config.variables import read_flag
 
 GATEWAY_PREFIX = "gateway.submariner.io/"
 PUBLIC_IP = f"{GATEWAY_PREFIX}public-ip"

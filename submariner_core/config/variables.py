@@ -8,19 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-_TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
-_FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
+from submariner_core.api.flags import read_flag
 
 
 def _text(value: str) -> str:
     return value
-
-
-def read_flag(value: str) -> bool:
-    """Go's notion of a boolean. Raises ``ValueError``."""
-    if value in _TRUE or value in _FALSE:
-        return value in _TRUE
-    raise ValueError("must be true or false")
 
 
 def _exactly_true(value: str) -> bool:

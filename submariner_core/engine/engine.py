@@ -126,6 +126,7 @@ class Engine:
             settings.own_public_ip,
             self._public_ip_changed,
             settings.state_dir / "public-ip",
+            self._datastore.read_load_balancer,
         )
         self._opening = Opening(
             settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
+from submariner_core.api.cable import USING_LOADBALANCER
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Cluster, Endpoint
 from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
@@ -12,6 +13,7 @@ from submariner_core.config.settings import Settings
 from submariner_core.daemon.node import ipv4
 from submariner_core.kernel import Kernel
 from submariner_core.reconcile.nat_peers import PORT_KEY
+from submariner_core.reconcile.public_ip import LOAD_BALANCER, sources
 from submariner_core.reconcile.state import Site
 
 PUBLIC_IP_KEY = "public-ip"
@@ -60,9 +62,13 @@ def own_endpoint(
     """The Endpoint of this gateway; ``advertised`` is the backend and its configuration.
 
     Subnets are the service CIDRs first, then the cluster CIDRs: peers depend on the order. Who
-    asks at the port of NAT discovery is answered.
+    asks at the port of NAT discovery is answered. That its public address is a load balancer's is
+    said from the start, before there is one: the settings decide it, so it never changes.
     """
     backend, backend_config = advertised
+    first = next(iter(sources(settings.own_public_ip)), None)
+    if first is not None and first.method == LOAD_BALANCER:
+        backend_config = {USING_LOADBALANCER: "true", **backend_config}
     if settings.node_public_ip:
         backend_config = {PUBLIC_IP_KEY: settings.node_public_ip, **backend_config}
     if settings.nat_discovery.port:

@@ -11,6 +11,7 @@ from submariner_core.api.errors import ConfigError, PluginError
 from submariner_core.api.info import Options, Role
 from submariner_core.config import Document, Settings, judge, load_document
 from submariner_core.config.problems import config_error, nearest
+from submariner_core.loading.balancers import refuse_unknown_services
 from submariner_core.loading.catalogue import Catalogue
 from submariner_core.loading.facade import Hooks
 from submariner_core.loading.loaded import Loaded, LoadedPart
@@ -51,6 +52,10 @@ def load(
         for part, plugin in zip(wanted, plugins, strict=True)
     )
     refuse_shared_ports(((one.part, one.udp_ports()) for one in loaded), source)
+    if any(one.part.role is Role.CABLE for one in loaded):  # a gateway, or somebody who judges one
+        for one in loaded:
+            if one.part.title == "datastore":
+                refuse_unknown_services(settings, one.plugin, source)
     named = {(one.part.role, one.part.name): one.plugin for one in loaded}
     return Loaded(settings, loaded, Hooks(registry, named))
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from submariner_core.api.cable import USING_LOADBALANCER
 from submariner_core.api.errors import PluginError
 from submariner_core.api.model import Endpoint
 
 _PLACE = "order"
-_SHARED = ("natt-discovery-port", "public-ip", "using-loadbalancer")
+_SHARED = ("natt-discovery-port", "public-ip", USING_LOADBALANCER)
 """Plain keys that describe the gateway and not its first driver."""
 
 

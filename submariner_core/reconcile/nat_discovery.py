@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from submariner_core.api.cable import USING_LOADBALANCER
+from submariner_core.api.flags import is_set
 from submariner_core.api.model import Endpoint
 from submariner_core.api.naming import IPAddress
 from submariner_core.reconcile.nat_messages import (
@@ -49,7 +51,7 @@ class Way:
 
 def assumed(remote: Endpoint) -> Way:
     """What upstream assumes of a gateway that does not answer."""
-    translated = remote.nat_enabled or "using-loadbalancer" in remote.backend_config
+    translated = remote.nat_enabled or is_set(remote.backend_config, USING_LOADBALANCER)
     known = remote.public_ip is not None
     return Way(public=translated and known, nat=translated and known)
 

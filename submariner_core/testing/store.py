@@ -50,6 +50,7 @@ class MemoryStore:
         self.writes = 0
         self.cordoned: frozenset[str] = frozenset()
         self.nodes: dict[str, NodeMarks] = {}
+        self.load_balancers: dict[str, tuple[str, ...]] = {}
         self._records: dict[Ref, Record] = {}
         self._arrivals = 0
         self._subscriptions: set[Subscription] = set()

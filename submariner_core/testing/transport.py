@@ -69,6 +69,11 @@ class MemoryTransport(Transport):
         await self._reach()
         return self.store.nodes.get(node)
 
+    async def read_load_balancer(self, service: str) -> tuple[str, ...] | None:
+        """See the contract; what it tells is the store's ``load_balancers``."""
+        await self._reach()
+        return self.store.load_balancers.get(service)
+
     async def _reach(self) -> None:
         await self.connection.request()
         if not self.store.available:

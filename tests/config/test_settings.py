@@ -90,8 +90,8 @@ def test_a_wrong_setting_is_named_with_its_place(
         ("private_ip: 0.0.0.0", "private_ip: 0.0.0.0: it contains unspecified addresses"),
         ("public_ip: 192.0.2.1", "public_ip: '192.0.2.1' must be method:value, such as ipv4:"),
         (
-            "public_ip: 'lb:submariner-gateway'",
-            "public_ip: 'lb:submariner-gateway' asks Kubernetes",
+            "public_ip: 'lb:submariner-operator/gateway'",
+            "public_ip: 'lb:submariner-operator/gateway': 'submariner-operator/gateway' must be",
         ),
         ("public_ip: 'ipv4:192.0.2.256'", "public_ip: Octet 256"),
         (

@@ -67,9 +67,12 @@ class Site:
             node_name="east-1",
             state_dir=Path("/nowhere"),
         )
-        kernel: Any = self.node
         self.public: IPv4Address | None = None
-        self.opening = Opening(
+        self.opening = self.made()
+
+    def made(self) -> Opening:
+        kernel: Any = self.node
+        return Opening(
             self.settings,
             kernel,
             self.drivers,
@@ -113,6 +116,29 @@ async def test_what_is_held_is_told_before_what_is_advertised(site: Site) -> Non
         },
     )
     assert (own.private_ip, own.health_check_ip) == (site.node.underlay, IPv4Address("10.1.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("said", "balanced"),
+    [
+        ({"public_ip": "lb:gateway, ipv4:203.0.113.1"}, True),
+        ({"public_ip": " lb:gateway"}, True),
+        ({"public_ip": "ipv4:203.0.113.1, lb:gateway"}, False),
+        ({"node_public_ip": "lb:gateway"}, True),
+        ({"public_ip": "lb:gateway", "node_public_ip": "ipv4:203.0.113.1"}, False),
+        ({"public_ip": "lb:gateway", "air_gapped": True}, False),
+        ({}, False),
+    ],
+)
+async def test_a_gateway_behind_a_load_balancer_says_so_before_its_address_is_known(
+    site: Site, said: dict[str, Any], balanced: bool
+) -> None:
+    site.settings = site.settings.model_copy(update=said)
+    site.opening = site.made()
+    async with site.open():
+        own = site.opened[0].own.endpoint
+    assert own.public_ip is None
+    assert own.backend_config.get("using-loadbalancer") == ("true" if balanced else None)
 
 
 async def test_another_mtu_of_the_underlay_is_told(site: Site) -> None:

@@ -18,9 +18,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from submariner_core.api.errors import StoreError
 from submariner_core.observe import public_ip as room
-from submariner_core.observe.public_ip import PublicIp, resolve
+from submariner_core.observe.public_ip import PublicIp, no_services, resolve
 from submariner_core.reconcile.public_ip import Source
+from submariner_core.testing import MemoryStore, MemoryTransport
 
 ADDRESS = IPv4Address("203.0.113.9")
 
@@ -74,9 +76,9 @@ def certificate(folder: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def running(setting: str, folder: Path):
+async def running(setting: str, folder: Path, balancer=no_services):
     news = asyncio.Event()
-    one = PublicIp(setting, news.set, folder / "public-ip")
+    one = PublicIp(setting, news.set, folder / "public-ip", balancer)
     task = asyncio.create_task(one.run())
     try:
         yield one, news
@@ -141,6 +143,89 @@ async def test_the_last_address_outlives_the_process_and_a_dead_resolver(
         assert one.problem
         assert one.address == ADDRESS
     assert PublicIp("api:elsewhere.invalid", lambda: None, tmp_path / "public-ip").address is None
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    made = MemoryStore()
+    made.load_balancers["gateway"] = ()
+    return made
+
+
+async def told(news: asyncio.Event) -> None:
+    async with asyncio.timeout(20):
+        await news.wait()
+    news.clear()
+
+
+async def test_a_load_balancers_address_is_awaited_by_nobody_and_taken_when_it_comes(
+    store, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(room, "FIRST_RETRY", 0.01)
+    ask = MemoryTransport(store).read_load_balancer
+    async with running("lb:gateway", tmp_path, ask) as (one, news):
+        await told(news)
+        assert one.address is None
+        assert one.problem.startswith("public_ip: lb:gateway: awaits an address")
+        store.load_balancers["gateway"] = (str(ADDRESS),)
+        await told(news)
+        async with asyncio.timeout(20):
+            while one.address is None:
+                await news.wait()
+        assert (one.address, one.problem) == (ADDRESS, "")
+
+
+async def test_a_load_balancer_that_is_awaited_stays_named_while_another_way_does(
+    store, tmp_path
+) -> None:
+    ask = MemoryTransport(store).read_load_balancer
+    setting = f"lb:nobody, dns:gw.invalid, ipv4:{ADDRESS}"
+    async with running(setting, tmp_path, ask) as (one, news):
+        async with asyncio.timeout(20):
+            while one.address is None:
+                await told(news)
+        assert one.address == ADDRESS
+        assert one.problem.startswith("public_ip: lb:nobody: awaits a Service of this name")
+        assert "dns" not in one.problem
+
+
+async def test_a_load_balancers_name_is_resolved(store, monkeypatch) -> None:
+    store.load_balancers["gateway"] = ("a1.elb.example",)
+    found = [(0, 0, 0, "", ("203.0.113.9", 0)), (0, 0, 0, "", ("203.0.113.7", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *_: found if "a1" in name else [])
+    ask = MemoryTransport(store).read_load_balancer
+    assert await resolve(Source("lb", "gateway"), ask) == IPv4Address("203.0.113.7")
+
+
+async def test_a_datastore_that_is_away_moves_nobody_to_another_address(
+    store, tmp_path, monkeypatch
+) -> None:
+    """Never again 5: its outage tells nothing of the load balancer."""
+    monkeypatch.setattr(room, "PERIOD", 0.01)
+    store.load_balancers["gateway"] = (str(ADDRESS),)
+    ask = MemoryTransport(store).read_load_balancer
+    async with running("lb:gateway, ipv4:192.0.2.1", tmp_path, ask) as (one, news):
+        await told(news)
+        assert one.address == ADDRESS
+        store.go_away()
+        async with asyncio.timeout(20):
+            while not one.problem:
+                await told(news)
+        assert one.address == ADDRESS
+
+
+@pytest.mark.parametrize("error", [StoreError("services: 403"), RuntimeError("a bug")])
+async def test_a_datastore_that_does_not_tell_is_named_and_others_are_asked(
+    error, tmp_path
+) -> None:
+    async def refuses(_service: str) -> None:
+        raise error
+
+    async with running(f"lb:gateway, ipv4:{ADDRESS}", tmp_path, refuses) as (one, news):
+        async with asyncio.timeout(20):
+            while one.address is None:
+                await told(news)
+        assert (one.address, str(error) in one.problem) == (ADDRESS, True)
 
 
 async def test_a_changed_address_is_told(page, tmp_path, monkeypatch) -> None:

@@ -174,6 +174,8 @@ def test_who_cannot_be_asked_is_where_upstream_assumes_it() -> None:
     assert assumed(endpoint("west", 1, public_ip=public, nat_enabled=True)) == Way(True, True)
     balanced = endpoint("west", 1, public_ip=public, backend_config={"using-loadbalancer": "true"})
     assert assumed(balanced) == Way(True, True)
+    plain = endpoint("west", 1, public_ip=public, backend_config={"using-loadbalancer": "false"})
+    assert assumed(plain) == Way(False, False)
     assert assumed(endpoint("west", 1, nat_enabled=True)) == Way(False, False)
 
 

@@ -4,14 +4,15 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from submariner_core.reconcile.public_ip import Source, first_address, lowest, sources
+from submariner_core.reconcile.public_ip import Source, entrance, first_address, lowest, sources
 
 
 def test_entries_are_read_in_order_and_spaces_do_not_matter() -> None:
-    assert sources(" api:ifconfig.me/ip , dns: gw.example ,ipv4:192.0.2.1,") == (
+    assert sources(" api:ifconfig.me/ip , dns: gw.example ,ipv4:192.0.2.1,lb: gw-1") == (
         Source("api", "ifconfig.me/ip"),
         Source("dns", "gw.example"),
         Source("ipv4", "192.0.2.1"),
+        Source("lb", "gw-1"),
     )
 
 
@@ -20,8 +21,12 @@ def test_entries_are_read_in_order_and_spaces_do_not_matter() -> None:
     [
         ("192.0.2.1", "method:value"),
         ("ipv4:", "method:value"),
-        ("lb:submariner-gateway", "Kubernetes"),
-        ("stun:example.org", "none of ipv4, api, dns"),
+        ("lb:", "method:value"),
+        ("lb:submariner-operator/submariner-gateway", "without its namespace"),
+        ("lb:Gateway", "the name of a Service"),
+        ("lb:4500", "the name of a Service"),
+        (f"lb:{'a' * 64}", "the name of a Service"),
+        ("stun:example.org", "none of ipv4, api, dns, lb"),
         ("ipv4:192.0.2.256", "Octet 256"),
         ("api:https://ifconfig.me", "without https://"),
         ("dns:gw.example:53", "host's name"),
@@ -51,3 +56,31 @@ def test_of_several_names_answers_the_lowest_counts() -> None:
     addresses = [IPv4Address("203.0.113.9"), IPv4Address("9.1.1.1"), IPv4Address("127.0.0.1")]
     assert lowest(addresses) == IPv4Address("9.1.1.1")
     assert lowest([]) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (("203.0.113.9",), IPv4Address("203.0.113.9")),
+        (("203.0.113.9", "203.0.113.7"), IPv4Address("203.0.113.9")),
+        (("2001:db8::1", "203.0.113.9"), IPv4Address("203.0.113.9")),
+        (("127.0.0.1", "203.0.113.9"), IPv4Address("203.0.113.9")),
+        (("a1b2.elb.example",), "a1b2.elb.example"),
+        (("not a name", "a1b2.elb.example"), "a1b2.elb.example"),
+    ],
+)
+def test_a_load_balancer_is_reached_by_the_first_that_can_be_used(told, found) -> None:
+    assert entrance(told) == found
+
+
+@pytest.mark.parametrize(
+    ("told", "awaited"),
+    [
+        (None, "awaits a Service of this name"),
+        ((), "awaits an address"),
+        (("2001:db8::1", "127.0.0.1"), "no usable IPv4 address .*2001:db8::1, 127.0.0.1"),
+    ],
+)
+def test_what_is_awaited_of_a_load_balancer_is_said(told, awaited) -> None:
+    with pytest.raises(ValueError, match=awaited):
+        entrance(told)

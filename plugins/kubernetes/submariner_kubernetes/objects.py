@@ -64,6 +64,13 @@ def compare(found: Object, ref: Ref, fence: Fence | None) -> None:
     check_fence(fence, ref, labels, annotations)
 
 
+def entrances(service: Object) -> tuple[str, ...]:
+    """Where a Service's load balancer is reached: each ingress's IP address, else its name."""
+    balancer = (service.get("status") or {}).get("loadBalancer") or {}
+    told = (one.get("ip") or one.get("hostname") for one in balancer.get("ingress") or ())
+    return tuple(one for one in told if one)
+
+
 def _said(found: Object) -> tuple[Any, ...]:
     metadata = found["metadata"]
     body = {key: value for key, value in found.items() if key not in _ENVELOPE}

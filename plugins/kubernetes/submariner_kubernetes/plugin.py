@@ -6,7 +6,7 @@ import click
 
 from submariner_core.api.errors import PluginError
 from submariner_core.api.hooks import hookimpl
-from submariner_core.api.info import Options, PluginInfo, Role
+from submariner_core.api.info import Capability, Options, PluginInfo, Role
 from submariner_core.api.lease import LeaseStore
 from submariner_core.api.transport import Transport
 from submariner_core.api.version import API_VERSION
@@ -23,6 +23,7 @@ def submariner_plugin_info() -> PluginInfo:
         name="kubernetes",
         api_version=API_VERSION,
         provides={Role.BROKER: (TRANSPORT,), Role.ELECTION: (LEASE,)},
+        capabilities=Capability.LOAD_BALANCERS,
         options={TRANSPORT: KubernetesOptions, LEASE: KubernetesOptions},
     )
 

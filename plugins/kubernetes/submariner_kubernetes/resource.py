@@ -63,3 +63,4 @@ def of_kind(kind: Kind) -> Resource:
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 PODS = Resource("", "v1", "pods")
 NODES = Resource("", "v1", "nodes", namespaced=False)
+SERVICES = Resource("", "v1", "services")

@@ -26,8 +26,14 @@ from submariner_kubernetes.client import KubeClient
 from submariner_kubernetes.failure import Conflict, Forbidden, Missing
 from submariner_kubernetes.listing import Changed, Gone, Listed, News, follow
 from submariner_kubernetes.merging import merged
-from submariner_kubernetes.objects import compare, says_the_same, to_object, to_record
-from submariner_kubernetes.resource import NODES, Object, of_kind
+from submariner_kubernetes.objects import (
+    compare,
+    entrances,
+    says_the_same,
+    to_object,
+    to_record,
+)
+from submariner_kubernetes.resource import NODES, SERVICES, Object, of_kind
 
 RACES = 20
 """How often a write is tried against others that change the same object; one of them won each."""
@@ -124,6 +130,13 @@ class KubernetesTransport(Transport):
         except Missing:
             return None
         return NodeMarks(metadata.get("labels") or {}, metadata.get("annotations") or {})
+
+    async def read_load_balancer(self, service: str) -> tuple[str, ...] | None:
+        """See :meth:`Transport.read_load_balancer`: ``status.loadBalancer`` of the Service."""
+        try:
+            return entrances(await self._client.get(SERVICES, service))
+        except Missing:
+            return None
 
     @property
     def addresses(self) -> tuple[IPAddress, ...]:

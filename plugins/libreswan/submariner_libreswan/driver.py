@@ -111,7 +111,7 @@ class LibreswanDriver(CableDriver):
             await self._ways.measure(local.endpoint)
             offer = {
                 "udp-port": str(port),
-                PREFERRED_SERVER: str(self._options.preferred_server).lower(),
+                PREFERRED_SERVER: str(self._options.is_server(local.endpoint)).lower(),
                 PROPOSALS: " ".join((*self._options.ike_proposals, *self._options.esp_proposals)),
                 **({} if plane is Plane.INTERFACES else {STANDBY: NO_STANDBY}),
                 **({} if plane is Plane.USERSPACE else {IP_PROTOCOL: ESP_PROTOCOL}),

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from submariner_core.api.cable import USING_LOADBALANCER
+from submariner_core.api.flags import is_set
 from submariner_core.api.info import CableOptions
 from submariner_core.api.model import Endpoint
 from submariner_libreswan.credentials import Certificate, Psk, psk_from_file
@@ -58,7 +60,8 @@ class LibreswanOptions(CableOptions):
     ``vici_socket``, pluto at its usual place. ``psk`` is a text, ``psk_file`` a file of which
     upstream takes the base64 as that text; the file wins. ``certificate``, ``private_key`` and
     ``ca`` (PEM) stand in place of a PSK. Proposals are in strongSwan's words, best first.
-    ``dpd_delay`` is in seconds, 0 for no dead peer detection. ``data_plane`` says where packets
+    ``dpd_delay`` is in seconds, 0 for no dead peer detection. ``preferred_server`` unset: only
+    behind a load balancer. ``data_plane`` says where packets
     are encrypted; ``auto`` takes the best that the kernel has. ``log_file`` is the daemon's.
     """
 
@@ -75,7 +78,7 @@ class LibreswanOptions(CableOptions):
     esp_proposals: Proposals = ESP
     dpd_delay: float = Field(default=30.0, ge=0, le=3600)
     force_encaps: bool = False
-    preferred_server: bool = False
+    preferred_server: bool | None = None
     data_plane: Literal["auto", "interfaces", "policies", "userspace"] = "auto"
     debug: bool = False
     log_file: Annotated[Path, AfterValidator(_writable)] | None = None
@@ -110,6 +113,16 @@ class LibreswanOptions(CableOptions):
         if self.port is None and advertised.isascii() and advertised.isdecimal():
             return int(advertised)
         return self.udp_ports(0 if first else 1).start
+
+    def is_server(self, own: Endpoint) -> bool:
+        """Whether a gateway is to be called only.
+
+        Unless that is set, one behind a load balancer is, as upstream's operator has it: a load
+        balancer lets answers out, and what its gateway begins leaves under another address.
+        """
+        if self.preferred_server is None:
+            return is_set(own.backend_config, USING_LOADBALANCER)
+        return self.preferred_server
 
     def configured_psk(self) -> Psk | None:
         """The PSK of the settings; ``None`` with a certificate. Raises :class:`CableError`."""

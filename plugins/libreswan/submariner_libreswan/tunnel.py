@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from submariner_core.api.cable import Cable
 from submariner_core.api.errors import CableError
+from submariner_core.api.flags import is_set
 from submariner_core.api.model import Endpoint
 from submariner_core.api.naming import SLOTS, IPAddress, IPNetwork
 
@@ -25,7 +26,6 @@ FIRST_INTERFACE = 4500
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 """What neither daemon takes for anything else; one octet tells how long vici's names are."""
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 class Mode(enum.StrEnum):
@@ -161,7 +161,7 @@ def tunnel_of(
 
 def mode_of(own: Endpoint, remote: Endpoint) -> Mode:
     """Upstream's choice out of both ends' ``preferred-server``; two servers go by their names."""
-    ours, theirs = _flag(own.backend_config), _flag(remote.backend_config)
+    ours, theirs = (is_set(one.backend_config, PREFERRED_SERVER) for one in (own, remote))
     if not ours and not theirs:
         return Mode.BIDIRECTIONAL
     if ours and theirs:
@@ -226,7 +226,3 @@ def _calls(mode: Mode, own: Endpoint, remote: Endpoint, *, ours: bool) -> bool:
     if mode is Mode.BIDIRECTIONAL and ours:
         return own.cable_name < remote.cable_name
     return mode is not Mode.SERVER
-
-
-def _flag(config: Mapping[str, str]) -> bool:
-    return config.get(PREFERRED_SERVER, "") in _TRUE

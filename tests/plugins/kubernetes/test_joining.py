@@ -188,6 +188,21 @@ def test_a_component_is_added_to_what_a_cluster_gets(
     assert {"psk", "wireguard"} <= volumes
 
 
+def test_gateways_behind_a_load_balancer_are_told_to_look_for_its_address(
+    fresh_plane: Any, submariner: Submariner, broker_info: Path
+) -> None:
+    more = ("--component", "load-balancer", "--dry-run", "-o", "yaml")
+    told = submariner(fresh_plane, "join", broker_info, *EAST, *more)
+    found = list(YAML(typ="safe").load_all(told))
+    (service,) = (one for one in found if one["kind"] == "Service")
+    (configured,) = (
+        YAML(typ="safe").load(one["data"]["node.yaml"])
+        for one in found
+        if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "submariner"
+    )
+    assert configured["public_ip"] == f"lb:{service['metadata']['name']}"
+
+
 def test_what_cannot_be_joined_is_named(
     fresh_plane: Any, submariner: Submariner, broker_info: Path, tmp_path: Path
 ) -> None:

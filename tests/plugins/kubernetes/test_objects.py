@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from submariner_kubernetes.objects import says_the_same, to_object, to_record
+from submariner_kubernetes.objects import entrances, says_the_same, to_object, to_record
 
 from submariner_core.api.errors import RecordMalformed
 from submariner_core.api.naming import EPOCH_ANNOTATION
@@ -56,3 +56,22 @@ def test_an_object_read_and_written_back_says_the_same() -> None:
 def test_what_json_cannot_say_is_refused_by_name(value: object) -> None:
     with pytest.raises(RecordMalformed, match="Endpoint east-a: body: not JSON"):
         to_object(Record(REF, {"spec": {"x": value}}), None)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ({}, ()),
+        ({"status": {}}, ()),
+        ({"status": {"loadBalancer": {}}}, ()),
+        ({"status": {"loadBalancer": {"ingress": None}}}, ()),
+        ({"status": {"loadBalancer": {"ingress": [{"ipMode": "VIP"}, {"ip": "a"}]}}}, ("a",)),
+        ({"status": {"loadBalancer": {"ingress": [{"hostname": "b", "ip": "a"}]}}}, ("a",)),
+        (
+            {"status": {"loadBalancer": {"ingress": [{"hostname": "b"}, {"ip": "a"}]}}},
+            ("b", "a"),
+        ),
+    ],
+)
+def test_a_load_balancer_is_reached_by_each_ingresss_address_else_its_name(status, told) -> None:
+    assert entrances({"metadata": {"name": "gateway"}, **status}) == told

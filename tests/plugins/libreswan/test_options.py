@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from pydantic import SecretStr, ValidationError
 from submariner_libreswan.options import FIRST_PORT, OTHER_PORT, LibreswanOptions
 from submariner_libreswan.plane import Plane
 
 from submariner_core.api.errors import CableError
+from tests.plugins.libreswan.site import make_endpoint
 
 SECRET = "the secret of this cluster set"
 
@@ -79,3 +82,14 @@ def test_a_file_of_the_psk_wins_and_is_named_where_it_cannot_be_read(tmp_path):
         options.configured_psk()
     (tmp_path / "psk").write_bytes(b"secret")
     assert options.configured_psk().reveal() == "c2VjcmV0"
+
+
+@pytest.mark.parametrize(
+    ("set_to", "balanced", "server"),
+    [(None, False, False), (None, True, True), (False, True, False), (True, False, True)],
+)
+def test_behind_a_load_balancer_others_call_unless_it_is_set(set_to, balanced, server):
+    own = make_endpoint("east", "172.31.0.1", "10.1.0.0/16")
+    if balanced:
+        own = dataclasses.replace(own, backend_config={"using-loadbalancer": "true"})
+    assert LibreswanOptions(psk=SECRET, preferred_server=set_to).is_server(own) is server

@@ -13,7 +13,7 @@ from submariner_core.api.errors import StoreError, StoreUnavailable
 from submariner_kubernetes.client import KubeClient
 from submariner_kubernetes.failure import Conflict, Missing, Overloaded
 from submariner_kubernetes.options import KubernetesOptions
-from submariner_kubernetes.resource import Object, Resource
+from submariner_kubernetes.resource import SERVICES, Object, Resource
 
 MADE_BY = "submariner.io/made-by"
 """Label of what a command has made, not found: the command's name."""
@@ -39,6 +39,7 @@ KINDS = {
     ),
     "Secret": Resource("", "v1", "secrets"),
     "ConfigMap": Resource("", "v1", "configmaps"),
+    "Service": SERVICES,
     "DaemonSet": Resource("apps", "v1", "daemonsets"),
 }
 """What is applied, in this order: the one needs the other."""

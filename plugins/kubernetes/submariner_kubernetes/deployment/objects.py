@@ -23,6 +23,9 @@ PSK_SECRET = "submariner-ipsec-psk"  # noqa: S105 - a name
 SETTINGS = "submariner"
 CHARON = "/var/run/submariner-charon/charon.vici"
 """Where the charon of the component ``libreswan`` listens."""
+LOAD_BALANCER = "load-balancer"
+"""The component with the Service by which gateways are reached, and by which they know it."""
+GATEWAY_SERVICE = "submariner-gateway"
 SETTINGS_HASH = "submariner.io/settings-hash"
 """On the pods: other settings make other pods, one gateway after the other."""
 _MOUNTED = "/run/secrets/submariner.io"
@@ -107,7 +110,7 @@ def settings(joining: Joining, broker: BrokerInfo) -> dict[str, Any]:
             "manage_daemon": False,
             "vici_socket": CHARON,
         }
-    made = {
+    made: dict[str, Any] = {
         "cluster_id": joining.cluster_id,
         "cluster_cidr": [str(network) for network in joining.cluster_cidr],
         "service_cidr": [str(network) for network in joining.service_cidr],
@@ -121,6 +124,8 @@ def settings(joining: Joining, broker: BrokerInfo) -> dict[str, Any]:
         "options": {**options, **(joining.extra.get("options") or {})},
         "log": {"format": "json"},
     }
+    if LOAD_BALANCER in joining.components:
+        made["public_ip"] = f"lb:{GATEWAY_SERVICE}"
     return {**made, **{k: v for k, v in joining.extra.items() if k != "options"}}
 
 
