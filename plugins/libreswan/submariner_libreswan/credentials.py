@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from submariner_core.api.errors import CableError
+from submariner_core.kernel.secret_files import read_psk
 
 
 class Psk:
@@ -70,23 +68,8 @@ class Credentials:
 
 
 def psk_from_file(path: Path, option: str) -> Psk:
-    """The PSK that upstream makes of a file: the base64 of its octets, as a text.
-
-    Raises :class:`CableError` for a file that cannot be used.
-    """
-    try:
-        octets = path.read_bytes()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise CableError(
-            f"{option}: {path} cannot be read ({error.strerror}): "
-            "put the secret of the cluster set there"
-        ) from None
-    if not octets.strip():
-        raise CableError(f"{option}: {path} is empty: put the secret of the cluster set there")
-    if mode & 0o002:
-        raise CableError(f"{option}: everybody can write to {path}: chmod o-w {os.fspath(path)}")
-    return Psk(base64.b64encode(octets).decode("ascii"))
+    """The PSK in a file. Raises :class:`CableError` for a file that cannot be used."""
+    return Psk(read_psk(path, option))
 
 
 def distinct(psks: Sequence[Psk]) -> tuple[Psk, ...]:

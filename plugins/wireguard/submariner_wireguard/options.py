@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from submariner_core.api.errors import CableError
 from submariner_core.api.info import CableOptions
 from submariner_core.api.naming import SLOTS
+from submariner_core.kernel.secret_files import read_psk
 from submariner_wireguard.secret import Secret, preshared_key
 
 FIRST_PORT = 4500
@@ -65,22 +63,4 @@ class WireGuardOptions(CableOptions):
         if self.psk_file is None:
             text = self.psk.get_secret_value() if self.psk is not None else ""
             return preshared_key(text or DEFAULT_PSK)
-        try:
-            octets = self.psk_file.read_bytes()
-            mode = self.psk_file.stat().st_mode
-        except OSError as error:
-            raise CableError(
-                f"options.wireguard.psk_file: {self.psk_file} cannot be read ({error.strerror}): "
-                "put the secret of the cluster set there"
-            ) from None
-        if not octets.strip():
-            raise CableError(
-                f"options.wireguard.psk_file: {self.psk_file} is empty: "
-                "put the secret of the cluster set there"
-            )
-        if mode & 0o002:
-            raise CableError(
-                f"options.wireguard.psk_file: everybody can write to {self.psk_file}: "
-                f"chmod o-w {os.fspath(self.psk_file)}"
-            )
-        return preshared_key(base64.b64encode(octets).decode("ascii"))
+        return preshared_key(read_psk(self.psk_file, "options.wireguard.psk_file"))

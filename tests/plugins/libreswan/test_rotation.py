@@ -119,14 +119,6 @@ def test_the_psk_of_a_file_is_the_base64_of_its_octets(tmp_path):
     assert psk_from_file(path, "x").reveal() == "AAFzZWNyZXQK"
 
 
-def test_a_file_that_everybody_can_write_is_refused(tmp_path):
-    path = tmp_path / "psk"
-    path.write_bytes(b"secret")
-    path.chmod(0o666)
-    with pytest.raises(CableError, match=r"options.x: everybody can write to .*chmod o-w"):
-        psk_from_file(path, "options.x")
-
-
 def test_a_file_of_the_settings_that_changes_in_place_is_noticed(tmp_path):
     file = tmp_path / "psk_file"
     file.write_text("old")
