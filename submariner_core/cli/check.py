@@ -26,15 +26,13 @@ def check(config: Path | None, output: str) -> None:
     connection, device or file is opened. The exit code is 1 if anything is wrong; ranges that this
     release leaves out are named, and no mistake.
     """
+    from submariner_core.cli.checks.ranges import unadvertised
     from submariner_core.loading import load_from
 
     loaded = load_from(config, os.environ)
     render(rows(loaded.report()), COLUMNS, output)
-    six = [str(cidr) for cidr in loaded.settings.ranges if cidr.version == 6]
-    if six:
-        click.echo(
-            f"IPv6 is not end to end in this release: not advertised: {', '.join(six)}", err=True
-        )
+    if left_out := unadvertised(loaded.settings.ranges):
+        click.echo(left_out, err=True)
     ports = loaded.cable_ports()
     if ports:
         click.echo(f"cables listen on UDP {', '.join(map(str, ports))}", err=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from submariner_core.api.errors import ConfigError
 from submariner_core.cli.checks import place
 from submariner_core.cli.checks.finding import Finding, Subject, error, ok, warning
+from submariner_core.cli.checks.ranges import unadvertised
 from submariner_core.reconcile.routing import OVERLAY_DEVICE
 
 OVERHEAD = 50
@@ -64,11 +65,8 @@ async def ranges(subject: Subject) -> Sequence[Finding]:
     if holding:
         detail = f"{holding[0]} holds this node's own address {address}: others will refuse it"
         return [error(check, detail, "correct cluster_cidr, service_cidr or private_ip")]
-    six = [str(cidr) for cidr in own if cidr.version == 6]
-    if six:
-        remedy = "nothing to do for IPv4"
-        detail = f"IPv6 is not end to end in this release: not advertised: {', '.join(six)}"
-        return [warning(check, detail, remedy)]
+    if left_out := unadvertised(own):
+        return [warning(check, left_out, "nothing to do for IPv4")]
     return [ok(check, ", ".join(map(str, own)) or "none are set")]
 
 
