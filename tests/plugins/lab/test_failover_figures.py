@@ -7,12 +7,12 @@ import json
 from dataclasses import replace
 
 from rich.console import Console
+from submariner_lab.failover.columns import COLUMNS, cells, spread
 from submariner_lab.failover.connection import Connection, Outcome, judge
 from submariner_lab.failover.figures import Run
-from submariner_lab.failover.markdown import COLUMNS as MARKDOWN
 from submariner_lab.failover.markdown import markdown
 from submariner_lab.failover.summary import summary, whole
-from submariner_lab.failover.table import COLUMNS, cells, report, spread
+from submariner_lab.failover.table import report
 from submariner_lab.tcp import StreamReport
 
 from tests.plugins.lab.failover_figures import FAULT, FIGURES, MS, direction, run
@@ -95,9 +95,14 @@ def test_several_runs_are_told_as_least_median_and_most() -> None:
     assert spread([3, 1, 2]) == "1 / 2 / 3"
     assert spread([4, 1, 2, 100]) == "1 / 3 / 100", "the median of an even number is between two"
     alive = Connection(Outcome.ALIVE, 0.02, 0)
-    found = dict(zip(COLUMNS, cells(documents(run(), run(service=alive))), strict=True))
+
+    def told(*runs: Run) -> dict[str, str]:
+        headings = [column.heading for column in COLUMNS]
+        return dict(zip(headings, cells(COLUMNS, documents(*runs)), strict=True))
+
+    found = told(run(), run(service=alive))
     assert found["ClusterIP"] == "20, 1 of 2 reset"
-    assert dict(zip(COLUMNS, cells(documents(run())), strict=True))["ClusterIP"] == "reset"
+    assert told(run())["ClusterIP"] == "reset"
 
 
 def test_the_summary_has_least_median_and_most_of_each_driver_and_scenario() -> None:
@@ -126,7 +131,7 @@ def test_the_documentation_has_the_same_figures_as_markdown() -> None:
     failed = Run("vxlan", "sigterm", 1, failure="not settled")
     runs = documents(run(), run("kill", service=alive, lead=None), failed)
     assert markdown(runs).splitlines() == [
-        f"| fault | {' | '.join(MARKDOWN[1:])} |",
+        f"| fault | {' | '.join(column.title for column in COLUMNS if column.title)} |",
         "|---|---|---|---|---|---|---|---|",
         "| power-off | 300 | 50 | 300 | 50 | 420 | reset | 2.9 |",
         "| kill | 300 | 50 | 300 | 50 | 420 | 1,477 | – |",

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from submariner_lab.failover.summary import Document, grouped, measured, values
-from submariner_lab.failover.table import connections, spread, unmeasured
+from submariner_lab.failover.columns import COLUMNS, NONE, cells
+from submariner_lab.failover.summary import Document, grouped
 
-NONE = "–"
-COLUMNS = (
-    "fault", "lost forward", "lost backward", "outage forward ms", "outage backward ms",
-    "stall ms", "ClusterIP ms", "new leader s",
-)  # fmt: skip
+DASH = "–"
+"""A cell without a figure, in print."""
+SHOWN = tuple(column for column in COLUMNS if column.title)
 
 
 def markdown(runs: Iterable[Document]) -> str:
     """A table for each driver; several runs of a scenario are least / median / most."""
     by_driver: dict[str, list[str]] = {}
     for (driver, scenario), group in grouped(runs).items():
-        cells = " | ".join((scenario, *_cells(group)))
-        by_driver.setdefault(driver, []).append(f"| {cells} |")
+        told = (DASH if cell == NONE else cell for cell in cells(SHOWN, group))
+        by_driver.setdefault(driver, []).append(_row(scenario, *told))
+    titles = ("fault", *(column.title for column in SHOWN))
     tables = []
     for driver, lines in by_driver.items():
-        title = [f"### {driver}", ""] if len(by_driver) > 1 else []
-        head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-        tables.append("\n".join((*title, *head, *lines)))
+        name = [f"### {driver}", ""] if len(by_driver) > 1 else []
+        head = [_row(*titles), f"|{'---|' * len(titles)}"]
+        tables.append("\n".join((*name, *head, *lines)))
     return "\n\n".join(tables)
 
 
-def _cells(group: Sequence[Document]) -> tuple[str, ...]:
-    found = measured(group)
-    if not found:
-        return (unmeasured(group), *("",) * (len(COLUMNS) - 2))
-    cells = (
-        spread(values(found, "lost_forward")),
-        spread(values(found, "lost_backward")),
-        spread(values(found, "outage_forward_ms")),
-        spread(values(found, "outage_backward_ms")),
-        connections([run["tcp"] for run in found]),
-        connections([run["cluster_ip"] for run in found]),
-        spread(values(found, "new_leader_s"), digits=1),
-    )
-    return tuple(NONE if cell == "-" else cell for cell in cells)
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

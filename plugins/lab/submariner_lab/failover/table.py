@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from submariner_lab.failover.columns import COLUMNS, cells
 from submariner_lab.failover.connection import Outcome
 from submariner_lab.failover.lease import LEASE
-from submariner_lab.failover.summary import Document, grouped, measured, values
+from submariner_lab.failover.summary import Document, grouped
 
 LEGEND = (
     "-> is from the cluster that is hit to the other, <- the way back; 1,000 packets a second"
@@ -21,12 +21,6 @@ LEGEND = (
     " connection from the other cluster to a service of the one that is hit. With several runs:"
     " least / median / most."
 )
-COLUMNS = (
-    "lost ->", "lost <-", "outage -> ms", "outage <- ms", "TCP stall ms", "ClusterIP", "moved ms",
-    "new leader s",
-)  # fmt: skip
-
-
 SHOWN = 3
 """Items of a long fact that people get to see; JSON has all."""
 
@@ -44,54 +38,11 @@ def table(runs: Sequence[Document]) -> Table:
     board = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("driver", "scenario"):
         board.add_column(heading, no_wrap=True)
-    for heading in COLUMNS:
-        board.add_column(heading, justify="right")
+    for column in COLUMNS:
+        board.add_column(column.heading, justify="right")
     for (driver, scenario), group in grouped(runs).items():
-        board.add_row(driver, scenario, *cells(group))
+        board.add_row(driver, scenario, *cells(COLUMNS, group))
     return board
-
-
-def cells(runs: Sequence[Document]) -> tuple[str, ...]:
-    """The figures of the runs of one scenario, or why there are none."""
-    found = measured(runs)
-    if not found:
-        return (unmeasured(runs), *("",) * (len(COLUMNS) - 1))
-    return (
-        spread(values(found, "lost_forward")),
-        spread(values(found, "lost_backward")),
-        spread(values(found, "outage_forward_ms")),
-        spread(values(found, "outage_backward_ms")),
-        connections([run["tcp"] for run in found]),
-        connections([run["cluster_ip"] for run in found]),
-        spread(values(found, "first_move_ms")),
-        spread(values(found, "new_leader_s"), digits=1),
-    )
-
-
-def unmeasured(runs: Iterable[Document]) -> str:
-    """Why a scenario has no figures, in two words."""
-    return "not possible" if any("impossible" in run for run in runs) else "failed"
-
-
-def connections(found: Sequence[Mapping[str, Any]]) -> str:
-    """How long they stalled; those that did not live on by name."""
-    alive = [one["stall_ms"] for one in found if one["outcome"] == Outcome.ALIVE]
-    ended = [one["outcome"] for one in found if one["outcome"] != Outcome.ALIVE]
-    parts = [spread(alive)] if alive else []
-    for outcome in sorted(set(ended)):
-        count = ended.count(outcome)
-        parts.append(outcome if count == len(found) else f"{count} of {len(found)} {outcome}")
-    return ", ".join(parts)
-
-
-def spread(found: Sequence[float], digits: int = 0) -> str:
-    """One value as it is, several as least / median / most, a dash for none."""
-    if not found:
-        return "-"
-    if len(found) == 1:
-        return f"{found[0]:,.{digits}f}"
-    chosen = (min(found), statistics.median(found), max(found))
-    return " / ".join(f"{value:,.{digits}f}" for value in chosen)
 
 
 def story(run: Document) -> Iterable[str]:
