@@ -14,6 +14,8 @@ from submariner_lab.kube import assets
 from submariner_lab.kube.store import KubeStore
 from submariner_lab.matrix import questions, try_all
 
+from submariner_core.api.model import Gateway
+
 STATUS = "gateway.submariner.io/status"
 
 pytestmark = [
@@ -89,6 +91,42 @@ async def test_cordoning_the_leaders_node_hands_over_without_loss_and_pod_labels
         await store.cordon(leader.site, cordoned=False)
     assert east.leader is not leader
     assert flow.report.lost == 0
+
+
+async def test_a_gateway_starts_without_its_load_balancers_address_and_takes_it_up_later(
+    lab: Lab,
+) -> None:
+    east, _ = lab.clusters
+    store, node = east.store, next(one for one in east.candidates if one is not east.leader)
+    assert isinstance(store, KubeStore)
+    services = f"/api/v1/namespaces/{store.namespace}/services"
+
+    async def bears(value: str | None) -> None:
+        change = {"metadata": {"annotations": {"gateway.submariner.io/public-ip": value}}}
+        await store.call("PATCH", f"/api/v1/nodes/{node.site.name}", change)
+        await node.gateway.restart()
+
+    def own() -> Gateway:
+        return east.gateways[node.site.name].status
+
+    def address() -> str:
+        return str(own().local_endpoint.public_ip)
+
+    before = address()
+    await bears("lb:balancer")
+    awaits = "lb:balancer: awaits a Service"
+    await lab.until(lambda: awaits in own().status_failure, 30, "the status says what it awaits")
+    await lab.until(lab.settled, 60, "it is ready and connected meanwhile")
+    config = own().local_endpoint.backend_config
+    assert (config["using-loadbalancer"], config["public-ip"]) == ("true", "lb:balancer")
+    spec = {"type": "LoadBalancer", "ports": [{"port": 4500, "protocol": "UDP"}]}
+    await store.call("POST", services, {"metadata": {"name": "balancer"}, "spec": spec})
+    given = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}}
+    await store.call("PATCH", f"{services}/balancer/status", given)
+    await lab.until(lambda: address() == "203.0.113.9", 70, "it advertises the address")
+    await lab.until(lambda: not own().status_failure, 30, "nothing is awaited any more")
+    await bears(None)
+    await lab.until(lambda: address() == before, 30, "it is as it was")
 
 
 async def test_no_daemon_is_an_administrator_and_the_broker_refuses_what_is_anothers(
