@@ -137,7 +137,8 @@ async def test_our_daemons_do_their_work_in_upstreams_containers_and_name_what_i
     name = "east-submariner-cable-east-192-0-2-1"
     await node.until(leads)
     await node.until(labelled)
-    await node.until(lambda: name in names("endpoints", BROKER))
+    for store in (NAMESPACE, BROKER):  # each is written on its own
+        await node.until(lambda store=store: name in names("endpoints", store))
     (endpoint,) = (one["spec"] for one in stored("endpoints") if one["metadata"]["name"] == name)
     assert endpoint["public_ip"] == "192.0.2.77"
     assert endpoint["backend_config"]["udp-port"] == "4600"
