@@ -10,6 +10,7 @@ from ipaddress import ip_network
 import pytest
 from submariner_libreswan.tunnel import FIRST_INTERFACE
 
+from submariner_core.api.cable import USING_LOADBALANCER
 from submariner_core.api.errors import CableError
 from submariner_core.api.model import ConnectionStatus
 
@@ -150,6 +151,22 @@ async def test_a_server_is_called_by_the_other_end(underlay, servers):
             server = "east" if servers == (True, False) else "west"
             called = {sa.get("initiator") == b"yes" for _, sa in east.list_sas()}
             assert called == {server == "west"}
+
+
+async def test_a_gateway_behind_a_load_balancer_is_called_without_being_told(underlay):
+    east = underlay.gateway("east", "172.31.0.1", PODS["east"])
+    east.plain = dataclasses.replace(
+        east.plain, backend_config={USING_LOADBALANCER: "true", **east.plain.backend_config}
+    )
+    west = underlay.gateway("west", "172.31.0.2", PODS["west"])
+    await underlay.join(east, west)
+    advertised = [one.endpoint.backend_config["preferred-server"] for one in (east, west)]
+    assert advertised == ["true", "false"]
+    async with east.kept(), west.kept():
+        await east.connected(west.endpoint)
+        east.ping(west.pods[0], 1)
+        if east.kind == "strongswan":
+            assert {sa.get("initiator") == b"yes" for _, sa in east.list_sas()} == {False}
 
 
 @pytest.mark.parametrize("ours", [(True, False), (False, True), (False, False)])
