@@ -11,7 +11,10 @@ from submariner_core.api.network import Link, Vxlan, VxlanSettings, Xfrm
 _REMEDIES = {
     codes.EPERM: "the process needs CAP_NET_ADMIN",
     codes.EACCES: "the process needs CAP_NET_ADMIN",
-    codes.EROFS: "mount /proc/sys writable (a privileged container)",
+    codes.EROFS: (
+        "mount the node's /proc/sys/net at /host/proc/sys/net, writable, as deploy/ does "
+        "(or run the container privileged)"
+    ),
     codes.EOPNOTSUPP: "this kernel lacks the feature: load its module or use another kernel",
     codes.EAFNOSUPPORT: "this kernel lacks the address family, or IPv6 is disabled",
     codes.ENODEV: "the device is gone; it must exist first",

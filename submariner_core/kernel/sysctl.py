@@ -1,5 +1,8 @@
 """Kernel settings under /proc/sys, and a journal from which they are put back.
 
+In a container that is not privileged /proc/sys is read-only. What is there mounted at
+:data:`MOUNTED` then takes the place of its ``net``.
+
 Names are those of sysctl(8): ``net.ipv4.ip_forward``. If the first separator is a slash, slashes
 separate and dots are literal, for devices with dots: ``net/ipv4/conf/eth0.5/rp_filter``.
 """
@@ -16,6 +19,11 @@ import structlog
 from submariner_core.kernel.errors import KernelError
 
 ROOT = Path("/proc/sys")
+MOUNTED = Path("/host/proc/sys/net")
+"""Where ``deploy/`` mounts the node's /proc/sys/net: no runtime mounts anything below /proc.
+
+Either way the settings are those of the network namespace of the process that opens them.
+"""
 
 log = structlog.get_logger("submariner.kernel")
 
@@ -119,4 +127,6 @@ def _path(name: str) -> Path:
     parts = [word.replace(literal, ".") for word in words]
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError(f"{name!r} is no sysctl name")
+    if parts[0] == "net" and MOUNTED.is_dir():
+        return MOUNTED.joinpath(*parts[1:])
     return ROOT.joinpath(*parts)

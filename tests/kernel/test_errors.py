@@ -27,6 +27,7 @@ def test_the_kernels_sentence_is_left_out_where_it_repeats_the_words():
     ("code", "remedy"),
     [
         (errno.EPERM, "CAP_NET_ADMIN"),
+        (errno.EROFS, "mount the node's /proc/sys/net at /host/proc/sys/net"),
         (errno.EOPNOTSUPP, "this kernel lacks the feature"),
         (errno.ENODEV, "must exist first"),
         (errno.ENETUNREACH, "connected route"),

@@ -116,6 +116,19 @@ def test_a_device_that_is_gone_does_not_hinder_the_rest(journal, shell):
     assert sysctl.read(FORWARD) == "0"
 
 
+@pytest.mark.netns
+def test_what_is_mounted_for_a_container_takes_the_place_of_its_own_net(monkeypatch):
+    monkeypatch.setattr(sysctl, "MOUNTED", Path("/proc/self/root/proc/sys/net"))
+    monkeypatch.setattr(sysctl, "ROOT", Path("/nowhere"))
+    assert sysctl.ensure(FORWARD, "1")
+    assert not sysctl.ensure("net/ipv4/ip_forward", "1")
+    assert sysctl.read("kernel.hostname") is None
+
+    monkeypatch.undo()
+    assert not sysctl.MOUNTED.exists()
+    assert sysctl.read(FORWARD) == "1"
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"net.ipv4.ip_forward": 1}', "{", "\x00"])
 def test_a_damaged_journal_counts_as_empty(journal, text):
     journal.path.parent.mkdir()

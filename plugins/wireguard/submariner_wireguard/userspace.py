@@ -192,7 +192,9 @@ def _why(device: str, said: str) -> str:
     )
     remedy = {
         "operation not permitted": ": the gateway needs CAP_NET_ADMIN",
-        "no such file or directory": ": the gateway needs /dev/net/tun",
+        "no such file or directory": (
+            ": the gateway needs /dev/net/tun; in a pod, deploy/components/wireguard-userspace"
+        ),
     }.get(reason.rpartition(": ")[2], "")
     return f"device {device}: {PROGRAM} cannot {reason}{remedy}"
 

@@ -30,7 +30,10 @@ def demand(*names: str) -> None:
         f"{name} {why}" for name, bit, why in NEEDED if name in names and not held >> bit & 1
     ]
     if missing:
-        raise NotPermitted(f"this process needs {' and '.join(missing)}: run it as root")
+        raise NotPermitted(
+            f"this process needs {' and '.join(missing)}: run it as root; in a container, "
+            "add it to the capabilities, as deploy/ does"
+        )
 
 
 async def capabilities(_: Subject) -> Sequence[Finding]:

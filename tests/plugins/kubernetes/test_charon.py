@@ -83,7 +83,12 @@ def test_in_user_space_charon_has_its_other_settings_and_the_tun_device() -> Non
     objects = kustomized(DEPLOY / "overlays" / "libreswan")
     kustomized(DEPLOY / "components" / "libreswan-userspace", objects)
     (container,) = pod(by_name(objects), "submariner-charon")["containers"]
-    assert container["securityContext"] == {"privileged": True}
+    assert container["securityContext"]["privileged"] is True
+    assert container["command"][:3] == [
+        "setpriv",
+        "--no-new-privs",
+        "--bounding-set=-all,+net_admin",
+    ]
     assert container["env"][0]["value"].endswith("/userspace.conf")
 
 
