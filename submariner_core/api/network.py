@@ -80,6 +80,10 @@ class Neighbour:
     mac: str
 
 
+FLOOD = "00:00:00:00:00:00"
+"""The MAC of entries that take what no other entry takes; it may have several destinations."""
+
+
 @dataclass(frozen=True, slots=True)
 class ForwardingEntry:
     """A permanent VXLAN FDB entry. The all-zero MAC may have several destinations.

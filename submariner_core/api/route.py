@@ -11,10 +11,15 @@ from submariner_core.api.naming import IPAddress, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class OverlayPeer:
-    """A node on the overlay, by its name and its address on the underlay."""
+    """A node on the overlay, by its name and its address on the underlay.
+
+    ``asked``: upstream's route agent may be the one that runs there. Its device has a MAC of
+    chance, which ARP has to ask for; that of ours follows from the address.
+    """
 
     hostname: str
     address: IPAddress
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

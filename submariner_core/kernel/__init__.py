@@ -6,6 +6,7 @@ Importing it is light; pyroute2 is loaded with the first request.
 from __future__ import annotations
 
 from submariner_core.api.network import (
+    FLOOD,
     PROTOCOL,
     Address,
     ForwardingEntry,
@@ -24,6 +25,7 @@ from submariner_core.kernel.errors import KernelError, LinkMismatch
 from submariner_core.kernel.kernel import Kernel
 
 __all__ = [
+    "FLOOD",
     "PROTOCOL",
     "Address",
     "ForwardingEntry",

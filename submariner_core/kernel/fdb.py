@@ -7,14 +7,11 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from socket import AF_BRIDGE
 
-from submariner_core.api.network import ForwardingEntry
+from submariner_core.api.network import FLOOD, ForwardingEntry
 from submariner_core.kernel.devices import Devices
 from submariner_core.kernel.errors import KernelError
 from submariner_core.kernel.message import Message, Mode, Noun, Verb
 from submariner_core.kernel.netlink import GONE, Netlink
-
-FLOOD = "00:00:00:00:00:00"
-"""The MAC of entries that take what no other entry takes; it may have several destinations."""
 
 _STATIC = 0x40 | 0x80
 _PERMANENT = 0x80

@@ -14,6 +14,19 @@ from submariner_core.kernel.errors import KernelError
 from submariner_core.kernel.message import Mode, Noun, Verb
 from submariner_core.kernel.netlink import GONE, Netlink
 
+ASKING = {
+    "base_reachable_time_ms": "1000",
+    "delay_first_probe_time": "0",
+    "retrans_time_ms": "100",
+    "ucast_solicit": "1",
+    "mcast_resolicit": "3",
+}
+"""Sysctls ``net/ipv4/neigh/DEVICE/…`` of a device on which ARP asks for peers of upstream's.
+
+They may return with another MAC. By default the kernel trusts the old one for up to 45 s, and
+then asks nobody but its owner for 8 s more.
+"""
+
 _PERMANENT = 0x80
 _RESOLVED = 0x02 | 0x04 | 0x08 | 0x10
 """Reachable, stale, delay, probe: the kernel knows a MAC."""

@@ -8,7 +8,6 @@ from ipaddress import IPv4Address
 
 from submariner_core.api.cable import IP_PROTOCOL
 from submariner_core.api.model import (
-    Endpoint,
     EndpointObject,
     GatewayObject,
     RouteAgentObject,
@@ -200,8 +199,13 @@ def gateways_of(endpoint: EndpointObject | None) -> tuple[OverlayPeer, ...]:
     """The live gateways of an Endpoint's cluster, leader first; itself where it lists none."""
     if endpoint is None:
         return ()
+    if endpoint.epoch is None:  # upstream's, with a route agent of either beside it
+        return (OverlayPeer(endpoint.spec.hostname, endpoint.spec.private_ip, asked=True),)
     listed = (entry.endpoint for entry in endpoint.gateways or ())
-    peers = {one.private_ip: _peer(one) for one in (endpoint.spec, *listed)}
+    peers = {
+        one.private_ip: OverlayPeer(one.hostname, one.private_ip)
+        for one in (endpoint.spec, *listed)
+    }
     return tuple(peers.values())
 
 
@@ -286,7 +290,3 @@ def _advertised(view: NodeView, now: float) -> Iterator[tuple[str, int]]:
         for key, text in endpoint.backend_config.items():
             if text.isascii() and text.isdecimal():
                 yield key.rpartition("/")[2], int(text)
-
-
-def _peer(endpoint: Endpoint) -> OverlayPeer:
-    return OverlayPeer(endpoint.hostname, endpoint.private_ip)

@@ -4,8 +4,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from submariner_core.api.network import FLOOD
 from submariner_core.kernel import ForwardingEntry, Vxlan, VxlanSettings
-from submariner_core.kernel.fdb import FLOOD
 
 pytestmark = pytest.mark.netns
 

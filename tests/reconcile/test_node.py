@@ -254,6 +254,7 @@ def test_while_upstream_leads_nobody_claims_and_what_overlaps_is_still_refused()
     )
     assert [str(prefix) for prefix in decision.plan.remote_prefixes] == ["10.2.0.0/16"]
     assert decision.plan.carries.address == GW1
+    assert [gateway.asked for gateway in decision.plan.gateways] == [True]
     assert [one.cluster_id for one in decision.refused] == ["thief"]
 
 

@@ -9,6 +9,7 @@ from submariner_core.api.errors import RouteError
 from submariner_core.api.naming import OVERLAY_MAC, OVERLAY_OCTET, device_mac, tunnel_address
 from submariner_core.api.route import OverlayPeer
 from submariner_core.kernel import (
+    FLOOD,
     Address,
     ForwardingEntry,
     Kernel,
@@ -32,20 +33,30 @@ def overlay_address(node: OverlayPeer) -> IPv4Interface:
 
 
 def device(node: OverlayPeer, underlay_mtu: int) -> Vxlan:
-    """The node's end of the overlay."""
+    """The node's end of the overlay.
+
+    It learns, so that it can answer nodes that nobody told it of: those with upstream's route
+    agent. What it was told is never overridden by what it learns.
+    """
     return Vxlan(
         name=DEVICE,
-        settings=VxlanSettings(vni=VNI, port=PORT, local=node.address, learning=False),
+        settings=VxlanSettings(vni=VNI, port=PORT, local=node.address, learning=True),
         mtu=underlay_mtu - OVERHEAD,
         mac=device_mac(OVERLAY_MAC, _ipv4(node)),
     )
 
 
-def entries(peer: OverlayPeer) -> tuple[Neighbour, ForwardingEntry]:
-    """How ``peer`` is reached on the overlay: known for good, never asked for."""
+def entries(peer: OverlayPeer) -> tuple[Neighbour | None, ForwardingEntry]:
+    """How ``peer`` is reached on the overlay: known for good, unless its MAC has to be asked for.
+
+    Then whatever is for no known MAC goes there, questions and packets alike.
+    """
+    if peer.asked:
+        return None, ForwardingEntry(DEVICE, FLOOD, peer.address)
     mac = device_mac(OVERLAY_MAC, _ipv4(peer))
-    neighbour = Neighbour(DEVICE, overlay_address(peer).ip, mac)
-    return neighbour, ForwardingEntry(DEVICE, mac, peer.address)
+    return Neighbour(DEVICE, overlay_address(peer).ip, mac), ForwardingEntry(
+        DEVICE, mac, peer.address
+    )
 
 
 def distinct(node: OverlayPeer, peers: Iterable[OverlayPeer]) -> tuple[OverlayPeer, ...]:
@@ -110,7 +121,8 @@ def _is_ours(link: Link) -> bool:
 async def know_peers(kernel: Kernel, peers: Iterable[OverlayPeer]) -> bool:
     """Make these the nodes that the overlay knows. True if anything changed."""
     pairs = [entries(peer) for peer in peers]
-    changes = await kernel.neighbours.reconcile(DEVICE, [pair[0] for pair in pairs])
+    neighbours = [neighbour for neighbour, _ in pairs if neighbour is not None]
+    changes = await kernel.neighbours.reconcile(DEVICE, neighbours)
     changes += await kernel.fdb.reconcile(DEVICE, [pair[1] for pair in pairs])
     return changes > 0
 

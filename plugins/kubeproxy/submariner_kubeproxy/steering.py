@@ -69,7 +69,7 @@ def nexthop_to(gateway: OverlayPeer | None) -> Nexthop:
 async def move(kernel: Kernel, gateway: OverlayPeer) -> bool:
     """Send to ``gateway`` from now on: what a node does first. True if anything changed."""
     neighbour, forwarding = entries(gateway)
-    changed = await kernel.neighbours.ensure(neighbour)
+    changed = neighbour is not None and await kernel.neighbours.ensure(neighbour)
     changed |= await kernel.fdb.ensure(forwarding)
     return await kernel.nexthops.ensure(nexthop_to(gateway)) or changed
 

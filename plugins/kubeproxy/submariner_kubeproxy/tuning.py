@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from submariner_core.kernel.neighbours import ASKING
 from submariner_kubeproxy.node import NodeNetwork
+from submariner_kubeproxy.overlay import DEVICE
 
 
 def wanted(network: NodeNetwork) -> Mapping[str, str]:
@@ -20,6 +22,7 @@ def wanted(network: NodeNetwork) -> Mapping[str, str]:
         "net/ipv4/conf/all/send_redirects": "0",
         "net/netfilter/nf_conntrack_tcp_be_liberal": "1",
     }
+    values |= {f"net/ipv4/neigh/{DEVICE}/{name}": value for name, value in ASKING.items()}
     for device in network.devices:
         values[f"net/ipv4/conf/{device}/forwarding"] = "1"
         values[f"net/ipv4/conf/{device}/rp_filter"] = "2"

@@ -11,6 +11,7 @@ from submariner_core.api.errors import CableError
 from submariner_core.api.naming import CABLE_MAC, CABLE_OCTET, device_mac, tunnel_address
 from submariner_core.api.network import Address, Link, Vxlan, VxlanSettings
 from submariner_core.kernel import Kernel, KernelError, LinkMismatch, sysctl
+from submariner_core.kernel.neighbours import ASKING
 from submariner_core.kernel.underlay import underlay_mtu
 from submariner_vxlan.peer import DEVICE, OVERHEAD, VNI
 
@@ -18,13 +19,7 @@ SYSCTLS = (
     # Loose reverse-path filter: a reply may come over another gateway's cable.
     (f"net.ipv4.conf.{DEVICE}.rp_filter", "2"),
     (f"net.ipv4.conf.{DEVICE}.forwarding", "1"),
-    # An upstream peer may return with another MAC. By default the kernel trusts the old one for
-    # up to 45 s, and then asks nobody but its owner for 8 s more.
-    (f"net.ipv4.neigh.{DEVICE}.base_reachable_time_ms", "1000"),
-    (f"net.ipv4.neigh.{DEVICE}.delay_first_probe_time", "0"),
-    (f"net.ipv4.neigh.{DEVICE}.retrans_time_ms", "100"),
-    (f"net.ipv4.neigh.{DEVICE}.ucast_solicit", "1"),
-    (f"net.ipv4.neigh.{DEVICE}.mcast_resolicit", "3"),
+    *((f"net.ipv4.neigh.{DEVICE}.{name}", value) for name, value in ASKING.items()),
 )
 
 log = structlog.get_logger("submariner.vxlan")

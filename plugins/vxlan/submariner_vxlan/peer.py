@@ -9,14 +9,12 @@ from ipaddress import IPv4Address
 from submariner_core.api.cable import Cable
 from submariner_core.api.errors import CableError
 from submariner_core.api.naming import CABLE_MAC, CABLE_OCTET, device_mac, tunnel_address
-from submariner_core.api.network import ForwardingEntry, Neighbour
+from submariner_core.api.network import FLOOD, ForwardingEntry, Neighbour
 
 DEVICE = "vxlan-tunnel"
 VNI = 1000
 OVERHEAD = 50
 """Bytes that VXLAN over IPv4 adds to a packet: 14 Ethernet, 8 VXLAN, 8 UDP, 20 IP."""
-EVERYONE = "00:00:00:00:00:00"
-"""The FDB's entry for frames to a MAC that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def forwarding(
     if peer.ours:
         macs = [peer.fixed_mac]
     else:
-        macs = [EVERYONE, *([learnt[peer.vtep]] if peer.vtep in learnt else [])]
+        macs = [FLOOD, *([learnt[peer.vtep]] if peer.vtep in learnt else [])]
     return tuple(ForwardingEntry(DEVICE, mac, peer.address, port) for mac in macs)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from submariner_core.api.cable import CableState
 from submariner_core.api.model import ConnectionStatus
-from submariner_core.api.network import ForwardingEntry, Link, Neighbour
+from submariner_core.api.network import FLOOD, ForwardingEntry, Link, Neighbour
 from submariner_vxlan.counters import received, sent
-from submariner_vxlan.peer import DEVICE, EVERYONE, Peer, forwarding, neighbours
+from submariner_vxlan.peer import DEVICE, Peer, forwarding, neighbours
 
 AWAITS_ARP = "the peer's MAC is not known yet: packets to it go to every upstream peer"
 
@@ -25,7 +25,7 @@ def states(
     ``connected`` means that all its entries are there; whether packets pass, probes tell.
     """
     present: frozenset[Neighbour | ForwardingEntry] = frozenset((*held, *entries))
-    resolved = {entry.destination for entry in entries if entry.mac != EVERYONE}
+    resolved = {entry.destination for entry in entries if entry.mac != FLOOD}
     for peer in peers:
         problem = _problem(peer, link, present)
         note = "" if peer.ours or peer.address in resolved else AWAITS_ARP

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from submariner_vxlan.peer import (
-    EVERYONE,
+    FLOOD,
     Peer,
     belongs,
     check_distinct,
@@ -55,7 +55,7 @@ def test_a_learnt_mac_stands_beside_the_all_zero_entry():
     upstream = peer(ours=False)
     learnt = {upstream.vtep: "6a:00:00:00:00:01", IPv4Address("241.9.9.9"): "6a:00:00:00:00:02"}
     macs = [entry.mac for entry in forwarding(upstream, 4500, learnt)]
-    assert macs == [EVERYONE, "6a:00:00:00:00:01"]
+    assert macs == [FLOOD, "6a:00:00:00:00:01"]
 
 
 @given(PEERS)
