@@ -114,11 +114,14 @@ def _with_pin(own: _Own, pin: str) -> _Own:
 
 
 def _publish(view: StoreView, own: _Own, label: str | None) -> Iterable[Write]:
-    """The own Cluster and Endpoint, then the deletion of what this Endpoint replaces."""
+    """The own Cluster and Endpoint, and the deletion of what this Endpoint replaces.
+
+    At the broker that goes last: a remote cluster has an Endpoint of ours all the time. In the own
+    datastore it goes first: an upstream route agent, whose node was the gateway until now, would
+    otherwise take the new Endpoint for one beside its own, and forget the overlay with the old
+    one. Route agents of ours hold what has gone for longer than this takes.
+    """
     cluster, endpoint = (_record(view, mine, label) for mine in (own.cluster, own.endpoint))
-    for record in (cluster, endpoint):
-        if not same(view.records.get(record.ref), record):
-            yield PutRecord(record)
     rivals = [
         rival
         for rival in view.endpoints()
@@ -126,6 +129,12 @@ def _publish(view: StoreView, own: _Own, label: str | None) -> Iterable[Write]:
         and rival.meta.origin == label
         and rival.meta.name != endpoint.ref.name
     ]
+    deletions = [DeleteRecord(Ref(Kind.ENDPOINT, rival.meta.name)) for rival in rivals]
+    if label is None:
+        yield from deletions
+    for record in (cluster, endpoint):
+        if not same(view.records.get(record.ref), record):
+            yield PutRecord(record)
     stored = view.records.get(endpoint.ref)
     if stored is not None and any(
         rival.epoch is None and rival.meta.created >= stored.created for rival in rivals
@@ -133,8 +142,8 @@ def _publish(view: StoreView, own: _Own, label: str | None) -> Iterable[Write]:
         # Upstream's peers know no epoch and follow the newest: ours must be newer than a zombie's.
         yield DeleteRecord(endpoint.ref)
         yield PutRecord(endpoint)
-    for rival in rivals:
-        yield DeleteRecord(Ref(Kind.ENDPOINT, rival.meta.name))
+    if label is not None:
+        yield from deletions
 
 
 def _record(view: StoreView, mine: ClusterObject | EndpointObject, label: str | None) -> Record:
