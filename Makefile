@@ -1,6 +1,6 @@
 # Thin names for commands that stand on their own.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench kernel kube-assets image clean
+.PHONY: help setup demo test lint bench kernel kube-assets upstream image clean
 
 help: ## these names
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ kernel: ## a kernel with WireGuard and ESP to test under, 7 minutes once: .ci/ke
 
 kube-assets: ## a kube-apiserver and an etcd to test with, 10 minutes once
 	@.ci/kube-assets
+
+upstream: ## upstream's own gateway and route agent, to test beside, 3 minutes once
+	@.ci/setup --full
+	@.ci/upstream
 
 image: ## the container images, built without a container engine, 4 minutes: .ci/image
 	@.ci/setup --full

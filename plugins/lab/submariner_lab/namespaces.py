@@ -37,8 +37,8 @@ def run(command: Sequence[str], text: str = "") -> str:
         )
     except FileNotFoundError:
         raise LabError(
-            f"{command[0]!r} is not installed: the lab needs ip (iproute2), nft (nftables) and"
-            " unshare (util-linux)"
+            f"{command[0]!r} is not installed: the lab needs ip (iproute2), nft (nftables),"
+            " iptables-nft-restore (iptables) and unshare (util-linux)"
         ) from None
     except subprocess.TimeoutExpired:
         raise LabError(f"{' '.join(command)}: no end after {COMMAND_TIMEOUT:.0f} s") from None
@@ -56,6 +56,11 @@ def batch(lines: Iterable[str], netns: str | None = None) -> None:
 def nft(netns: str, ruleset: str) -> None:
     """Load a rule set in one transaction."""
     run(("ip", "netns", "exec", netns, "nft", "-f", "-"), ruleset)
+
+
+def iptables(netns: str, tables: str) -> None:
+    """Add what ``iptables-restore`` reads to the tables, by nftables."""
+    run(("ip", "netns", "exec", netns, "iptables-nft-restore", "--noflush"), tables)
 
 
 def inside(netns: str, call: Callable[[], _T]) -> _T:

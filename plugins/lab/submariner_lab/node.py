@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from submariner_lab import http, ipsec, namespaces, topology
+from submariner_lab import http, ipsec, namespaces, topology, upstream
 from submariner_lab.blueprint import Blueprint, NodeSite
 from submariner_lab.packetfilter import POD_PORT, ruleset
 from submariner_lab.pod import echo
@@ -50,6 +50,8 @@ class Node:
         self._switch = blueprint.switch_of(site)
         self._store = store
         self._broker = broker
+        theirs = not {site.name, site.cluster_id}.isdisjoint(spec.upstream)
+        self._theirs = set(upstream.PROGRAMS) if theirs else set[str]()
         self.gateway = self._daemon("gateway")
         self.route_agent = self._daemon("route-agent")
         self.echo = Process(
@@ -75,11 +77,22 @@ class Node:
         namespaces.batch(topology.node_lines(blueprint, site), site.netns)
         namespaces.batch(topology.pod_lines(site), site.pod_netns)
         namespaces.set_sysctls(site.netns, topology.NODE_SYSCTLS)
-        namespaces.nft(site.netns, ruleset(blueprint.cluster_of(site), site))
+        namespaces.iptables(site.netns, ruleset(blueprint.cluster_of(site), site))
+        if self._theirs:
+            namespaces.set_sysctls(site.netns, upstream.SYSCTLS)
+            namespaces.iptables(site.netns, upstream.opened(blueprint.cluster_of(site)))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_configs()
         self.alive = True
         self.echo.start()
+
+    def replace(self, program: str) -> None:
+        """Have our ``gateway`` or ``route-agent`` here in place of upstream's, which has ended."""
+        self._theirs.discard(program)
+        if program == "gateway":
+            self.gateway = self._daemon(program)
+        else:
+            self.route_agent = self._daemon(program)
 
     def start(self) -> None:
         """Start the daemons that do not run."""
@@ -88,10 +101,18 @@ class Node:
                 daemon.start()
 
     async def ready(self) -> bool:
-        """Whether every daemon says so on its /readyz."""
+        """Whether every daemon says so on its /readyz; upstream's, which have none, by running."""
         ports = {self.gateway: http.GATEWAY_PORT, self.route_agent: http.ROUTE_AGENT_PORT}
+        if "gateway" in self._theirs:
+            del ports[self.gateway]
+        if "route-agent" in self._theirs:
+            del ports[self.route_agent]
         try:
             for daemon in self.daemons:
+                if daemon not in ports:
+                    if not daemon.running:
+                        return False
+                    continue
                 status, _ = await http.get(self.site.netns, ports[daemon], "/readyz")
                 if status != 200:
                     return False
@@ -116,6 +137,8 @@ class Node:
             self.start()
 
     def _daemon(self, command: str) -> Process:
+        if command in self._theirs:
+            return self._upstreams(command)
         entry = () if IPSEC_DRIVERS.isdisjoint(self._spec.drivers) else ipsec.entry()
         config = self._agent_config
         if command == "gateway":
@@ -131,9 +154,30 @@ class Node:
             run_dir=self.folder / "run",
         )
 
+    def _upstreams(self, command: str) -> Process:
+        return Process(
+            f"upstream's {command} of {self.site.name}",
+            self.site.netns,
+            upstream.command(command, self.folder),
+            self.folder / f"upstream-{command}.log",
+            host_name=self.site.name,
+            run_dir=self.folder / "run",
+        )
+
     def _write_configs(self) -> None:
         self._write_config(self._agent_config, "route-agent")
         self._write_config(self.config, "gateway")
+        if self._theirs:
+            upstream.write(
+                self.folder,
+                self._blueprint.cluster_of(self.site),
+                self.site,
+                self._store.options(),
+                self._broker.options_of(self.site.cluster_id),
+                driver=self._spec.drivers[0],
+                psk=None if PSK_DRIVERS.isdisjoint(self._spec.drivers) else self._psk_file(),
+                told=self._store.environment_of(self.site),
+            )
 
     def _write_config(self, path: Path, who: str) -> None:
         cluster = self._blueprint.cluster_of(self.site)

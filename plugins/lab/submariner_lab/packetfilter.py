@@ -1,6 +1,6 @@
 """The packet filter of a node as it is before we come: kube-proxy's and a CNI's.
 
-In the tables that iptables-nft makes. The route agent must let through what crosses clusters.
+Made by iptables-nft, as both of them do. The route agent must let through what crosses clusters.
 """
 
 from __future__ import annotations
@@ -15,63 +15,54 @@ POD_PORT = 7000
 
 
 def ruleset(cluster: ClusterSite, node: NodeSite) -> str:
-    """The tables ``ip filter`` and ``ip nat`` of a node."""
+    """The tables ``filter`` and ``nat`` of a node, as ``iptables-restore`` reads them."""
     own = cluster.cluster_cidr
-    service = f"ip daddr {cluster.cluster_ip}"
+    service = f"-d {cluster.cluster_ip}/32 -p %s --dport {SERVICE_PORT}"
     backend = f"{cluster.backend.pod_address}:{POD_PORT}"
     hairpin = cluster.backend.pod_address
-    ports = f"th dport {SERVICE_PORT}"
-    l4 = "meta l4proto { tcp, udp }"
-    return f"""
-table ip filter {{
-    chain INPUT {{
-        type filter hook input priority filter; policy drop;
-        iifname "lo" accept
-        ct state invalid drop
-        ct state related,established accept
-        meta l4proto {{ icmp, tcp }} accept
-        ip saddr {own} accept
-    }}
-    chain FORWARD {{
-        type filter hook forward priority filter; policy drop;
-        jump KUBE-FORWARD
-        ip saddr {own} accept
-    }}
-    chain OUTPUT {{
-        type filter hook output priority filter; policy accept;
-    }}
-    chain KUBE-FORWARD {{
-        ct state invalid drop
-        meta mark & {MARK} == {MARK} accept
-        ct state related,established accept
-    }}
-}}
-table ip nat {{
-    chain PREROUTING {{
-        type nat hook prerouting priority dstnat; policy accept;
-        jump KUBE-SERVICES
-    }}
-    chain OUTPUT {{
-        type nat hook output priority -100; policy accept;
-        jump KUBE-SERVICES
-    }}
-    chain POSTROUTING {{
-        type nat hook postrouting priority srcnat; policy accept;
-        jump KUBE-POSTROUTING
-        ip saddr {own} ip daddr {own} return
-        ip saddr {own} ip daddr != 224.0.0.0/4 masquerade
-        ip saddr != {own} ip daddr {node.pod_subnet} return
-        ip saddr != {own} ip daddr {own} masquerade
-    }}
-    chain KUBE-SERVICES {{
-        {service} {l4} {ports} ip saddr != {own} meta mark set meta mark | {MARK}
-        {service} {l4} {ports} ip saddr {hairpin} meta mark set meta mark | {MARK}
-        {service} {l4} {ports} dnat to {backend}
-    }}
-    chain KUBE-POSTROUTING {{
-        meta mark & {MARK} != {MARK} return
-        meta mark set meta mark ^ {MARK}
-        masquerade
-    }}
-}}
+    services = "\n".join(
+        f"-A KUBE-SERVICES {service % protocol} {what}"
+        for protocol in ("tcp", "udp")
+        for what in (
+            f"! -s {own} -j MARK --set-xmark {MARK}/{MARK}",
+            f"-s {hairpin} -j MARK --set-xmark {MARK}/{MARK}",
+            f"-j DNAT --to-destination {backend}",
+        )
+    )
+    return f"""\
+*filter
+:INPUT DROP
+:FORWARD DROP
+:OUTPUT ACCEPT
+:KUBE-FORWARD -
+-A INPUT -i lo -j ACCEPT
+-A INPUT -m conntrack --ctstate INVALID -j DROP
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p icmp -j ACCEPT
+-A INPUT -p tcp -j ACCEPT
+-A INPUT -s {own} -j ACCEPT
+-A FORWARD -j KUBE-FORWARD
+-A FORWARD -s {own} -j ACCEPT
+-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP
+-A KUBE-FORWARD -m mark --mark {MARK}/{MARK} -j ACCEPT
+-A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+:KUBE-SERVICES -
+:KUBE-POSTROUTING -
+-A PREROUTING -j KUBE-SERVICES
+-A OUTPUT -j KUBE-SERVICES
+-A POSTROUTING -j KUBE-POSTROUTING
+-A POSTROUTING -s {own} -d {own} -j RETURN
+-A POSTROUTING -s {own} ! -d 224.0.0.0/4 -j MASQUERADE
+-A POSTROUTING ! -s {own} -d {node.pod_subnet} -j RETURN
+-A POSTROUTING ! -s {own} -d {own} -j MASQUERADE
+{services}
+-A KUBE-POSTROUTING -m mark ! --mark {MARK}/{MARK} -j RETURN
+-A KUBE-POSTROUTING -j MARK --xor-mark {MARK}
+-A KUBE-POSTROUTING -j MASQUERADE
+COMMIT
 """

@@ -26,6 +26,8 @@ class LabSpec:
     With ``daemons`` false, the topology and the stores stand alone. The clusters named in ``nat``
     stand behind a router each that translates; ``unforwarded`` are gateway ports that these do
     not forward. Faults of the underlay reach such a cluster's router, not its single nodes.
+    In the clusters and on the nodes named in ``upstream``, upstream's own daemons run, which need
+    ``store="k8s"`` and see the first driver only.
 
     Raises ``ValueError`` for a size that cannot be built.
     """
@@ -41,6 +43,7 @@ class LabSpec:
     daemons: bool = True
     nat: tuple[str, ...] = ()
     unforwarded: tuple[int, ...] = ()
+    upstream: tuple[str, ...] = ()
 
     @property
     def drivers(self) -> tuple[str, ...]:
@@ -50,6 +53,8 @@ class LabSpec:
     def __post_init__(self) -> None:
         if self.store not in STORES:
             raise ValueError(f"stores are one of {', '.join(STORES)}, not {self.store!r}")
+        if self.upstream and self.store != "k8s":
+            raise ValueError(f"upstream's daemons need store='k8s', not {self.store!r}")
         if not 1 <= self.clusters <= 60:
             raise ValueError(f"a lab has 1 to 60 clusters, not {self.clusters}")
         if not 1 <= self.nodes <= 200:

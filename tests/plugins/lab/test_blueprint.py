@@ -30,7 +30,9 @@ def test_the_first_nodes_are_candidates_and_the_last_pod_serves_the_cluster_ip()
     cluster = draw("0000", LabSpec(nodes=3, gateways=2)).clusters[0]
     assert [node.candidate for node in cluster.nodes] == [True, True, False]
     assert cluster.backend is cluster.nodes[2]
-    assert f"dnat to {cluster.backend.pod_address}:7000" in node_ruleset(cluster, cluster.nodes[0])
+    assert f"--to-destination {cluster.backend.pod_address}:7000" in node_ruleset(
+        cluster, cluster.nodes[0]
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"clusters": 0}, {"nodes": 0}, {"nodes": 1, "gateways": 2}])

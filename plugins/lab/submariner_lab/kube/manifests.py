@@ -48,7 +48,9 @@ def of_a_cluster(site: ClusterSite) -> list[Object]:
     found = [*_documents("rbac/namespace.yaml", "rbac/gateway.yaml", "rbac/route-agent.yaml")]
     for node in site.nodes:
         labels = {"submariner.io/gateway": "true"} if node.candidate else {}
-        found.append(_object("Node", node.name, labels=labels))
+        made = _object("Node", node.name, labels=labels)
+        made["status"] = {"addresses": [{"type": "InternalIP", "address": str(node.address)}]}
+        found.append(made)
         found.append(_pod(f"echo-{node.name}", node, "default", "echo"))
         if node.candidate:
             found.append(_pod(gateway_pod(node), node, OWN, "submariner-gateway"))
