@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from submariner_core.api.errors import CableError
 from submariner_core.api.model import ConnectionStatus, Endpoint
 from submariner_core.api.naming import IPAddress
 
@@ -90,6 +91,20 @@ class CableState:
     tx_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """Second cables beside those whose key is about to change: see :meth:`CableDriver.detour`.
+
+    ``offer`` is what to advertise for them. By cable name, ``paths`` has where those lead that are
+    proven in both directions, and ``followed`` the first cables whose remote has taken the new key
+    since :meth:`CableDriver.renew`.
+    """
+
+    offer: Mapping[str, str]
+    paths: Mapping[str, Path]
+    followed: frozenset[str]
+
+
 class CableDriver(abc.ABC):
     """One kind of cable. All methods may be repeated with the same arguments at any time.
 
@@ -139,6 +154,21 @@ class CableDriver(abc.ABC):
         Asked for when this gateway carries nothing, or its operator accepts a gap; :meth:`open`
         follows. The default has nothing that waits.
         """
+
+    async def detour(self, slot: int) -> Detour | None:
+        """Hold a second cable beside each to a gateway of ours, as a gateway in ``slot`` would.
+
+        For the only gateway of a cluster: it sends there while :meth:`renew` changes the first
+        ones, which go on receiving. Repeated, to see how far it is, until :meth:`end_detour`.
+        ``None``: nothing waits. The default has no second cables, and raises :class:`CableError`
+        where :meth:`renew` does something.
+        """
+        if type(self).renew is not CableDriver.renew:
+            raise CableError("this driver has no second cables: renew --now accepts a gap")
+        return None
+
+    async def end_detour(self) -> None:
+        """Remove all second cables, those too that an earlier process left. Nobody sends there."""
 
     @abc.abstractmethod
     async def close(self) -> None:

@@ -127,7 +127,9 @@ class Annotations:
         if items is None:
             return None
         entries = tuple(
-            GatewayEntry(read_endpoint(item.nested("endpoint")), item.integer("slot", SLOTS))
+            GatewayEntry(
+                read_endpoint(item.nested("endpoint"), listed=True), item.integer("slot", SLOTS)
+            )
             for item in items
         )
         if any(entry.endpoint.cluster_id != cluster_id for entry in entries):

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 from submariner_core.api.codec_fields import CLUSTER_ID, NAME, Fields
 from submariner_core.api.model import Cluster, Endpoint
-from submariner_core.api.naming import IPAddress, IPNetwork, cable_name
+from submariner_core.api.naming import DETOUR_SUFFIX, IPAddress, IPNetwork, cable_name
 
 
 def read_cluster(fields: Fields) -> Cluster:
@@ -36,11 +36,12 @@ def write_cluster(cluster: Cluster) -> dict[str, object]:
     return written
 
 
-def read_endpoint(fields: Fields) -> Endpoint:
+def read_endpoint(fields: Fields, *, listed: bool = False) -> Endpoint:
     """An Endpoint from an EndpointSpec.
 
     The cable name must be the one that its cluster id and private IP give: cables are told apart
-    by it, and nobody shall name theirs like another cluster's.
+    by it, and nobody shall name theirs like another cluster's. One that is ``listed`` may be a
+    gateway's second.
     """
     cluster_id = fields.matching("cluster_id", CLUSTER_ID, "a cluster id")
     cable = fields.matching("cable_name", NAME, "a cable name")
@@ -48,7 +49,8 @@ def read_endpoint(fields: Fields) -> Endpoint:
     if private_ip is None:
         raise fields.malformed("private_ip", "is required")
     expected = cable_name(cluster_id, private_ip)
-    if isinstance(private_ip, IPv4Address) and cable != expected:
+    name = cable.removesuffix(DETOUR_SUFFIX) if listed else cable
+    if isinstance(private_ip, IPv4Address) and name != expected:
         raise fields.malformed("cable_name", f"{cable[:80]!r} must be {expected!r}")
     return Endpoint(
         cluster_id=cluster_id,

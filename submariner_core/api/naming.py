@@ -25,6 +25,9 @@ ADDRESS_ANNOTATION = "submariner.io/address"
 CARRIES_ANNOTATION = "submariner.io/carries"
 UPDATE_TIMESTAMP_ANNOTATION = "update-timestamp"
 
+DETOUR_SUFFIX = "-detour"
+"""Of the cable name of a gateway's second cables, in its cluster's list of gateways only."""
+
 CABLE_OCTET = 241
 """First octet of a cable's tunnel address (upstream's vxlan cable)."""
 OVERLAY_OCTET = 240

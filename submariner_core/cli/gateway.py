@@ -62,14 +62,15 @@ def hand_over(context: click.Context, to: str | None, config: Path | None) -> No
 
 @gateway.command()
 @click.option(
-    "--now", is_flag=True, help="Also where no other gateway can take over: packets are lost."
+    "--now", is_flag=True, help="At once, whoever sends through this gateway: packets may be lost."
 )
 @config_option
 @click.pass_context
 def renew(context: click.Context, now: bool, config: Path | None) -> None:
     """Have this host's gateway take up what waits for its next start, such as a new key.
 
-    It hands over if it leads, and waits until nobody sends through it: no packet is lost.
+    It hands over if it leads, and waits until nobody sends through it. The only gateway of its
+    cluster sends by second cables meanwhile. Either way no packet is lost.
     """
     from submariner_core.config import load
     from submariner_core.engine.control import ask

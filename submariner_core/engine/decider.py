@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from submariner_core.api.model import ClusterObject, EndpointObject, GatewayEntry
+from submariner_core.api.model import ClusterObject, Endpoint, EndpointObject, GatewayEntry
 from submariner_core.api.naming import IPAddress
 from submariner_core.api.transport import Snapshot
 from submariner_core.daemon.clock import Clock
@@ -17,6 +17,7 @@ from submariner_core.engine.events import (
     Connected,
     ConnectFailed,
     Cordoned,
+    Detoured,
     Disconnected,
     Discovered,
     Event,
@@ -37,6 +38,7 @@ from submariner_core.loading.facade import Hooks
 from submariner_core.observe.prober import Target
 from submariner_core.reconcile import state as states
 from submariner_core.reconcile.cables import Step
+from submariner_core.reconcile.detour import spare_slot, with_second
 from submariner_core.reconcile.drivers import common_drivers
 from submariner_core.reconcile.gateways import Retired, gateway_list, retire
 from submariner_core.reconcile.health import Health
@@ -102,6 +104,7 @@ class Decider:
         self._retired: Mapping[int, Retired] = {}
         self._listed: tuple[GatewayEntry, ...] = ()
         self._successor: str | None = None
+        self._second: GatewayEntry | None = None
         self.leaving = False
         self.failures = 0
         """Decisions that raised; each is logged."""
@@ -124,6 +127,15 @@ class Decider:
         """Whom the lead is being handed to comes second in the list, and so holds cables."""
         self._successor = cable_name
         self.post(Wake())
+
+    def announce(self, second: GatewayEntry | None) -> None:
+        """List this gateway's second cables as one more gateway, or no longer."""
+        self._second = second
+        self.post(Wake())
+
+    def spare_slot(self, own: Endpoint) -> int | None:
+        """The slot in which this gateway may have second cables; ``None`` if there is none."""
+        return spare_slot(own, self._listed, self._retired)
 
     async def run(self) -> None:
         """Decide until cancelled."""
@@ -188,7 +200,7 @@ class Decider:
             case _:
                 return self._fold_done(event, now)
 
-    def _fold_done(self, event: Event, now: float) -> State:
+    def _fold_done(self, event: Event, now: float) -> State:  # noqa: PLR0911 - as above
         """What the workers have done or seen."""
         state = self.state
         match event:
@@ -203,6 +215,8 @@ class Decider:
                 return states.connect_failed(state, event.driver, event.cable, event.reason, now)
             case Disconnected():
                 return states.disconnected(state, event.driver, event.name, event.reason, now)
+            case Detoured(paths):
+                return replace(state, detours=paths)
             case Routed(carriers, reason):
                 kept = {**state.carriers, **carriers} if reason else carriers
                 return replace(state, carriers=kept, routing_error=reason)
@@ -309,7 +323,7 @@ class Decider:
             successor=self._successor,
         )
         self._listed = listed
-        return sync(state, listed, answered, now)
+        return sync(state, with_second(listed, self._second), answered, now)
 
     def _targets(self, decided: Plan) -> Mapping[str, Target]:
         carrying, standby = self._intervals
@@ -322,7 +336,8 @@ class Decider:
         """The ready gateways as the list has them, then those it does not have yet."""
         state = self.state
         current = own_endpoint_object(state)
-        listed = [e.endpoint.hostname for e in (current.gateways or () if current else ())]
+        entries = (current.gateways or ()) if current is not None else ()
+        listed = list(dict.fromkeys(entry.endpoint.hostname for entry in entries))
         ready = {
             gateway.status.local_endpoint.hostname
             for gateway in live_gateways(state.datastore, now)

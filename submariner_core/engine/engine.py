@@ -24,6 +24,7 @@ from submariner_core.engine.campaign import Elector
 from submariner_core.engine.control import Control
 from submariner_core.engine.cordon import watch_cordoned
 from submariner_core.engine.decider import Decider, Sinks
+from submariner_core.engine.detours import Detours
 from submariner_core.engine.diary import Diary
 from submariner_core.engine.events import (
     Cordoned,
@@ -168,7 +169,9 @@ class Engine:
             self.decider, self.elector, self._flows, self._publisher, boot_clock
         )
         self._pin = Pin(self.decider, self.elector, self.hand_over, boot_clock)
-        self.renewal = Renewal(self._drivers, self.elector, self.hand_over, self._opening.again)
+        again = self._opening.again
+        self._detours = Detours(self.decider, self.router, self._drivers, again, boot_clock)
+        self.renewal = Renewal(self._drivers, self.elector, self.hand_over, self._detours, again)
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Everything that runs until it is cancelled."""
@@ -180,6 +183,7 @@ class Engine:
             self.router.run(),
             self._publisher.run(),
             self.hand_over.run(),
+            self._detours.run(),
             self._flows.run(),
             self._open(),
             self._public_ip.run(),
@@ -227,7 +231,7 @@ class Engine:
     async def _open(self) -> None:
         """Open the drivers once the datastore has told which slots are taken."""
         await self._read_once.wait()
-        self.post(Inherited(await self.router.inherited()))
+        self.post(Inherited(await self.router.nexthops()))
         await self._opening.run()
 
     def _own_endpoint(self) -> Endpoint | None:

@@ -151,6 +151,13 @@ class Cordoned:
 
 
 @dataclass(frozen=True, slots=True)
+class Detoured:
+    """From now on these cables send by their second ones' paths, all others by their own."""
+
+    paths: Mapping[CableKey, Path]
+
+
+@dataclass(frozen=True, slots=True)
 class Wake:
     """Time to look again: a moment that an earlier plan asked for has come."""
 
@@ -171,5 +178,6 @@ Event = (
     | Reloaded
     | Pinned
     | Cordoned
+    | Detoured
     | Wake
 )

@@ -92,12 +92,12 @@ class Router:
         """Something changed that may not be ours: look at the kernel soon."""
         self._look_by(max(boot_clock() + SETTLE, self._rested_at))
 
-    async def inherited(self) -> tuple[Nexthop, ...]:
-        """The nexthop objects that an earlier process left."""
+    async def nexthops(self) -> tuple[Nexthop, ...]:
+        """The nexthop objects that the kernel has of this gateway: at the start, what is left."""
         try:
             return tuple(n for n in await self._kernel.nexthops.list() if is_own_nexthop(n.id))
         except KernelError as error:
-            log.warning("nothing-inherited", reason=str(error))
+            log.warning("nexthops-not-read", reason=str(error))
             return ()
 
     async def run(self) -> None:

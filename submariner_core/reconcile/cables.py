@@ -13,7 +13,7 @@ from submariner_core.api.cable import NO_STANDBY, STANDBY, Cable, Path
 from submariner_core.api.info import Capability
 from submariner_core.api.model import Endpoint, EndpointObject, GatewayEntry
 from submariner_core.api.naming import IPNetwork
-from submariner_core.reconcile.drivers import NoCommonDriver, choose_driver, view_for
+from submariner_core.reconcile.drivers import NoCommonDriver, choose_driver, offers, view_for
 from submariner_core.reconcile.nat_discovery import Way, assumed
 
 DEFAULT_PORT = 4500
@@ -132,7 +132,8 @@ def plan_cables(
             entries = (GatewayEntry(remote.spec, 0),)
         problem = "" if entries else "an upstream peer connects to the active gateway only"
     else:
-        entries = _leader_first(remote)[: own.warm if standby else 1]
+        listed = (one for one in _leader_first(remote) if _offers(one.endpoint, choice))
+        entries = tuple(listed)[: own.warm if standby else 1]
         problem = ""
         if not standby and not own.leads:
             return CablePlan(problem=f"{choice} holds no standby cables", rests=True)
@@ -150,6 +151,11 @@ def _standby(own: OwnSide, remote: Endpoint, driver: str) -> bool:
         view_for(end, driver).backend_config.get(STANDBY) != NO_STANDBY
         for end in (own.endpoint, remote)
     )
+
+
+def _offers(remote: Endpoint, driver: str) -> bool:
+    """A gateway may offer less than its leader: its second cables are one driver's."""
+    return any(offer.name == driver for offer in offers(remote))
 
 
 def _leader_first(remote: EndpointObject) -> tuple[GatewayEntry, ...]:

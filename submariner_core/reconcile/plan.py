@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from submariner_core.api.cable import Cable
+from submariner_core.api.cable import Cable, Path
 from submariner_core.api.model import ConnectionStatus, HAStatus
 from submariner_core.api.naming import IPAddress, IPNetwork
 from submariner_core.api.network import Nexthop
@@ -281,23 +281,24 @@ def _routing(state: State, there: _Held, clusters: Mapping[str, ClusterPlan]) ->
     for cluster_id, one in sorted(clusters.items()):
         held = there.named(want.cable.name for want in one.cables.cables)
         probes = tuple(
-            ProbePath(address, cable.path)
+            ProbePath(address, path)
             for cable in held
             if cable.cable is not None
-            and cable.path is not None
+            and (path := _sends(state, cable)) is not None
             and (address := _probed(one, cable.cable)) is not None
         )
         parts.append(
             ClusterRouting(
                 cluster_id,
                 one.prefixes,
-                one.carrier.path if one.carrier is not None else None,
+                _sends(state, one.carrier) if one.carrier is not None else None,
                 probes,
                 left=_left(one, held),
                 mtu=least_mtu(cable.path for cable in held if cable.path is not None),
             )
         )
-    devices = {cable.path.device for cable in state.held.values() if cable.path is not None}
+    paths = (*(cable.path for cable in state.held.values()), *state.detours.values())
+    devices = {path.device for path in paths if path is not None}
     return routing(
         parts,
         own_probe if isinstance(own_probe, IPv4Address) else None,
@@ -305,6 +306,10 @@ def _routing(state: State, there: _Held, clusters: Mapping[str, ClusterPlan]) ->
         state.site.cluster.cluster_cidr,
         state.own.underlay,
     )
+
+
+def _sends(state: State, cable: HeldCable) -> Path | None:
+    return state.detours.get((cable.driver, cable.name), cable.path)
 
 
 def _left(one: ClusterPlan, held: Iterable[HeldCable]) -> tuple[IPNetwork, ...]:

@@ -45,7 +45,8 @@ class State:
     particular) until it is stored; ``cordoned``: this node is told to be emptied. ``ways`` is what
     NAT discovery found by cable name, ``asked`` since when it looks for each, ``nat_problem`` why
     it cannot. ``underlay_mtu`` is what the drivers were opened on, 0 if unknown. ``inherited`` are
-    an earlier process's nexthop objects by id, until it is known which cables carry.
+    an earlier process's nexthop objects by id, until it is known which cables carry. ``detours``
+    are the paths of second cables, which are sent into instead of the first.
     """
 
     site: Site
@@ -69,6 +70,7 @@ class State:
     pin: str | None = None
     cordoned: bool = False
     inherited: Mapping[int, Nexthop] = field(default_factory=dict)
+    detours: Mapping[CableKey, Path] = field(default_factory=dict)
 
     @property
     def cluster_id(self) -> str:

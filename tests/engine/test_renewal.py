@@ -6,7 +6,7 @@ import pytest
 
 from submariner_core.engine.control import ControlError
 from tests.engine.pair import pair
-from tests.engine.site import EastSite, Node, settled, until
+from tests.engine.site import EastSite, Node, until
 
 pytestmark = pytest.mark.netns
 
@@ -60,18 +60,3 @@ async def test_where_somebody_still_sends_nothing_changes(
         with pytest.raises(ControlError, match="packets still come through this gateway"):
             await second.renewal.on_command({})
         assert "renew" not in calls
-
-
-async def test_the_only_gateway_does_so_when_its_operator_accepts_a_gap(
-    site: EastSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    node = site.node(1)
-    async with node.running() as only:
-        await settled(only)
-        await until(lambda: only.elector.leadership.active)
-        calls = watched(node, monkeypatch)
-        with pytest.raises(ControlError, match="no gateway is ready to take over"):
-            await only.renewal.on_command({})
-        assert "renew" not in calls
-        await only.renewal.on_command({"now": True})
-        await until(lambda: "open" in calls[calls.index("renew") :])

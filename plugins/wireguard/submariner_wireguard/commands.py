@@ -46,9 +46,9 @@ def show_key(state_dir: Path) -> None:
 def rotate_key(state_dir: Path) -> None:
     """Make a new private key, for this host's gateway to take up when it is told to.
 
-    `submariner gateway renew` does so, and so does a restart. Either hands over first, so that
-    this gateway carries nothing while remote gateways learn its new key: with a second gateway,
-    no packet is lost.
+    `submariner gateway renew` does so and loses no packet: with a second gateway it hands over
+    first, without one it sends by second cables meanwhile. A restart does so too, and without a
+    second gateway packets may be lost.
     """
     folder = state_dir / FOLDER
     if not folder.is_dir():

@@ -10,9 +10,9 @@ from pathlib import Path as FilePath
 
 import structlog
 
-from submariner_core.api.cable import Cable, CableDriver, CableState, LocalGateway, Path
+from submariner_core.api.cable import Cable, CableDriver, CableState, Detour, LocalGateway, Path
 from submariner_core.api.errors import CableError, SubmarinerError
-from submariner_core.api.naming import CABLE_OCTET, SLOTS, lone_address
+from submariner_core.api.naming import CABLE_OCTET, DETOUR_SUFFIX, SLOTS, lone_address
 from submariner_core.kernel import Kernel
 from submariner_core.kernel.core_files import forbid_core_files
 from submariner_core.kernel.underlay import underlay_mtu
@@ -21,11 +21,12 @@ from submariner_wireguard.devices import Devices, Wanted
 from submariner_wireguard.figures import Figures, PeerFigures
 from submariner_wireguard.implementation import Implementation
 from submariner_wireguard.inkernel import InKernel
-from submariner_wireguard.keyfile import ensure_key, erase_keys
+from submariner_wireguard.keyfile import ensure_key, erase_keys, key_waits
 from submariner_wireguard.options import WireGuardOptions
 from submariner_wireguard.peer import PUBLIC_KEY, Peer, check_distinct, peer_of, succeeds
 from submariner_wireguard.peering import Peering, Terms
 from submariner_wireguard.roster import Place, Roster
+from submariner_wireguard.second import SecondSet
 from submariner_wireguard.secret import public_key
 from submariner_wireguard.status import Handshakes, cable_state, unknown_states
 from submariner_wireguard.userspace import Userspace
@@ -61,6 +62,7 @@ class WireGuardDriver(CableDriver):
         )
         self._devices = Devices(self._kernel, every, options.implementation)
         self._peering = Peering(self._devices)
+        self._second = SecondSet(self._devices)
         self._roster = Roster(state_dir)
         self._handshakes = Handshakes()
         self._lock = asyncio.Lock()
@@ -100,6 +102,8 @@ class WireGuardDriver(CableDriver):
             )
             if before != place:
                 self._roster.keep_place(place)
+            if starting:  # as the devices were read, before their key was changed
+                self._second.rekeyed(self._handshaken())
             self._terms, self._renewing = terms, False
         return {
             PUBLIC_KEY: public_key(key),
@@ -123,7 +127,12 @@ class WireGuardDriver(CableDriver):
             if before is None:  # a name before its peer: what a crash leaves behind has one
                 self._remember(peer)
             moved = before is not None and before.address != peer.address
+            gently = before is not None and self._has_second(peer) and _rekeyed(before, peer)
+            if gently:
+                await self._peering.prove(peer, self._terms)
             await self._peering.make(peer, self._terms, moved=moved)
+            if gently and before is not None:
+                await self._peering.drain(before)
             if before is not None and before != peer:
                 self._remember(peer)
                 if (before.device, before.public_key) != (peer.device, peer.public_key):
@@ -174,11 +183,29 @@ class WireGuardDriver(CableDriver):
         for slot in SLOTS:
             state = await found.read(device_name(slot))
             peers += len(state.peers) if state is not None else 0
-        return f"{found.name} implementation in use, with {peers} peers"
+        waits = ", and a new key that waits" if key_waits(self._state_dir) else ""
+        return f"{found.name} implementation in use, with {peers} peers{waits}"
 
     async def renew(self) -> None:
         """Take up a key that waits, at the next :meth:`open`."""
-        self._renewing = True
+        async with self._lock:  # an open that runs began without it, and must not end it
+            self._renewing = True
+
+    async def detour(self, slot: int) -> Detour | None:
+        """A second set of devices, while a new key waits and until the first set has it."""
+        async with self._lock:
+            if self._terms is None or not (self._second.made or key_waits(self._state_dir)):
+                return None
+            offer = await self._second.make(self._peers.values(), self._terms, slot)
+            await self._peering.read(self._peers.values())
+            followed = () if self._renewing else self._second.followed(self._handshaken(), _now())
+            return Detour(offer, await self._second.paths(), frozenset(followed))
+
+    async def end_detour(self) -> None:
+        """Remove the second set of devices, or what an earlier process left of one."""
+        async with self._lock:
+            if self._terms is not None:
+                await self._second.remove(self._peers.values())
 
     async def close(self) -> None:
         """Release sockets; the devices go on forwarding."""
@@ -243,11 +270,17 @@ class WireGuardDriver(CableDriver):
         """Whether a handshake with a new peer is still to come."""
         since = _now() - _NEW
         return any(
-            made > since
-            and name in self._peers
-            and not self._peering.handshaken(self._peers[name])
+            made > since and name in self._peers and not self._peering.handshake(self._peers[name])
             for name, made in self._made.items()
         )
+
+    def _handshaken(self) -> Mapping[str, float]:
+        """The last handshake of each cable."""
+        return {name: self._peering.handshake(peer) for name, peer in self._peers.items()}
+
+    def _has_second(self, peer: Peer) -> bool:
+        """Whether that gateway sends by second cables: what it sends by this one can wait."""
+        return peer.name + DETOUR_SUFFIX in self._peers
 
     def _port(self, local: LocalGateway) -> int:
         first = local.endpoint.backend == NAME
@@ -272,6 +305,10 @@ class WireGuardDriver(CableDriver):
         if self._loaded is None:
             self._loaded = self._roster.load()
         return self._loaded
+
+
+def _rekeyed(before: Peer, peer: Peer) -> bool:
+    return before.device == peer.device and before.public_key != peer.public_key
 
 
 def _now() -> float:

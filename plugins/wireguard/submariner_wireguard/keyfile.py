@@ -42,6 +42,11 @@ def load_key(folder: Path) -> Secret | None:
     return _load(folder / FILE) if (folder / FILE).exists() else None
 
 
+def key_waits(folder: Path) -> bool:
+    """Whether a key waits for the next start."""
+    return (folder / NEXT).exists()
+
+
 def stage_key(folder: Path) -> Secret:
     """Make a key that is used from the next start on; one that waits already is kept."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from submariner_wireguard.secret import Secret
 
 _BEGIN = 65535
 """Seconds of a keepalive that is taken back at once: set, it sends, which begins a handshake."""
+
+PROOF, _LOOK = 1.0, 0.01
+"""Seconds that such a handshake may take, and between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,10 @@ class Peering:
         self._devices = devices
         self._held: dict[str, dict[str, PeerState]] = {}
 
-    def handshaken(self, peer: Peer) -> bool:
-        """Whether a handshake with this peer was seen."""
+    def handshake(self, peer: Peer) -> float:
+        """The Unix time of the last handshake seen with this peer, 0 if there was none."""
         held = self._held.get(peer.device, {}).get(peer.public_key)
-        return held is not None and held.handshake > 0
+        return held.handshake if held is not None else 0.0
 
     async def restore(self, peers: Iterable[Peer], terms: Terms, *, moved: bool = False) -> None:
         """Make the devices, at least slot 0's, and all peers so.
@@ -60,6 +65,32 @@ class Peering:
             state = await self._devices.ensure(peer.slot, terms.devices)
             self._held[peer.device] = dict(state.peers)
         await self._make(peer, terms, moved=moved)
+
+    async def prove(self, peer: Peer, terms: Terms) -> None:
+        """Make a peer without prefixes, and give it a moment for its first handshake.
+
+        Until then another peer of this device has the prefixes, and packets pass: without a
+        session few would wait for one, and the rest be lost.
+        """
+        await self.make(dataclasses.replace(peer, prefixes=()), terms, moved=False)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PROOF):
+                while not self.handshake(peer):
+                    await asyncio.sleep(_LOOK)
+                    await self.read([peer])
+
+    async def drain(self, peer: Peer) -> None:
+        """Let what was queued for a peer without prefixes go out: its removal would drop that."""
+        sent = -1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PROOF):
+                while sent != (sent := self._sent(peer)):
+                    await asyncio.sleep(5 * _LOOK)
+                    await self.read([peer])
+
+    def _sent(self, peer: Peer) -> int:
+        held = self._held.get(peer.device, {}).get(peer.public_key)
+        return held.tx_bytes if held is not None else 0
 
     async def remove(self, peer: Peer) -> None:
         """Remove one peer; its device stays."""
