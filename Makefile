@@ -25,7 +25,7 @@ kernel: ## a kernel with WireGuard and ESP to test under, 7 minutes once: .ci/ke
 	@.ci/setup --full
 	@.ci/kernel/build
 
-kube-assets: ## a kube-apiserver and an etcd to test with, 10 minutes once
+kube-assets: ## a kube-apiserver, an etcd and a kubectl to test with, 10 minutes once
 	@.ci/kube-assets
 
 upstream: ## upstream's own gateway and route agent, to test beside, 3 minutes once
