@@ -2,61 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
-from submariner_lab import Lab, LabSpec
+from submariner_lab import LabSpec
 from submariner_lab.cluster import Cluster
-from submariner_lab.errors import LabError
-from submariner_lab.kube import assets
 from submariner_lab.kube.manifests import OWN
 from submariner_lab.kube.store import KubeStore
-from submariner_lab.matrix import questions, try_all
 from submariner_lab.node import Node
-from submariner_lab.upstream import find
 
 from submariner_core.api.model import HAStatus
+from tests.integration.beside import SECONDS, reachable, running
 
 pytestmark = [pytest.mark.kube, pytest.mark.asyncio, pytest.mark.timeout(600)]
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{OWN}/leases/submariner-gateway-lock"
-SECONDS = 120
-"""Upstream's leases last 15 s, and its tunnels come half a minute later at most."""
-
-
-@asynccontextmanager
-async def running(**spec: object) -> AsyncIterator[Lab]:
-    """A lab with real API servers in which upstream's daemons run, all connected."""
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces: run as root")
-    try:
-        assets.find()
-        find()
-    except LabError as error:
-        pytest.skip(str(error))
-    async with Lab(LabSpec(store="k8s", nodes=2, gateways=2, **spec)) as lab:  # type: ignore[arg-type]
-        await reachable(lab)
-        yield lab
-        assert lab.crashes() == []
-        assert lab.view.malformed == []
-
-
-async def reachable(lab: Lab) -> None:
-    """Until every pod and node reaches the pods and the service of the other cluster."""
-    failures: list[str] = []
-
-    async def all_answer() -> bool:
-        failures[:] = [found.failure for found in await try_all(questions(lab)) if found.failure]
-        return not failures
-
-    await lab.until(lab.connected, SECONDS, "the clusters are connected")
-    try:
-        await lab.until(all_answer, SECONDS, "every pod is reached")
-    except LabError:
-        pytest.fail("\n".join(failures))
+BOTH = LabSpec(store="k8s", nodes=2, gateways=2)
 
 
 def leaders(cluster: Cluster) -> set[str]:
@@ -67,7 +29,7 @@ def leaders(cluster: Cluster) -> set[str]:
 
 async def test_a_cluster_of_ours_and_one_of_upstreams_are_one_network() -> None:
     """Over one broker, with its policy; whichever side's gateway fails, the other follows."""
-    async with running(upstream=("west",)) as lab:
+    async with running(replace(BOTH, upstream=("west",))) as lab:
         east, west = lab.clusters
         refused = [o for o in lab.view.endpoints("broker") if o.refused]
         assert refused == []
@@ -99,7 +61,7 @@ async def test_a_cluster_of_ours_and_one_of_upstreams_are_one_network() -> None:
 
 async def test_upstream_is_replaced_in_place_route_agents_first() -> None:
     """As deploy/README.md tells; the one gap is upstream's Lease, which it keeps."""
-    async with running(upstream=("west",)) as lab:
+    async with running(replace(BOTH, upstream=("west",))) as lab:
         east, west = lab.clusters
         for node in west.nodes:
             node.route_agent.terminate()
@@ -129,7 +91,7 @@ async def test_upstream_is_replaced_in_place_route_agents_first() -> None:
 
 async def test_gateways_of_both_contend_for_one_lease_and_say_so() -> None:
     """A cluster half replaced: whoever leads, the other one waits, and takes over after it."""
-    async with running(upstream=("west-2",)) as lab:
+    async with running(replace(BOTH, upstream=("west-2",))) as lab:
         _, west = lab.clusters
         ours, theirs = west.nodes
         for first, second in ((ours, theirs), (theirs, ours)):
