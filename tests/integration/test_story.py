@@ -38,6 +38,9 @@ async def test_the_logs_and_transitions_of_a_power_off_tell_the_story_in_order(l
             (here, "leadership-changed", "active=True", "expired", "no renewal for"),
             (here, "put", "Cluster", f"epoch={epoch + 1}", "store=datastore"),
             (here, "put", "Endpoint", f"epoch={epoch + 1}", "store=datastore"),
+        ),
+        "the successor, at the broker meanwhile": (
+            (here, "leadership-changed", "active=True", "expired", "no renewal for"),
             (here, "put", "Endpoint", f"epoch={epoch + 1}", "store=broker"),
         ),
     }

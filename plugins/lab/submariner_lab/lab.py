@@ -37,8 +37,8 @@ from submariner_lab.view import View
 
 POLL = 0.05
 KINDS: Mapping[str, type[Store]] = {"local": LocalStore, "k8s": KubeStore, "etcd": EtcdStore}
-STORES_START = 120.0
-"""Seconds; an API server takes some 3 on an idle machine."""
+STORES_START = 300.0
+"""Seconds; an API server takes 3 on an idle machine, and a minute under User-Mode Linux."""
 
 
 class Lab:

@@ -82,7 +82,7 @@ def write(
         "BROKER_K8S_REMOTENAMESPACE": str(broker["namespace"]),
         "BROKER_K8S_APISERVERTOKEN": f"$(cat {broker['token_file']})",
         "BROKER_K8S_CA": f"$(base64 -w0 {broker['ca_file']})",
-        **({"CE_IPSEC_PSK": f"$(cat {psk})"} if psk else {}),
+        **({"CE_IPSEC_PSK": f"$(base64 -w0 {psk})"} if psk else {}),
     }
     for program, environment in (("gateway", gateway), ("route-agent", both)):
         lines = (f'export {name}="{value}"\n' for name, value in environment.items())

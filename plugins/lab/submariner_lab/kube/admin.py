@@ -62,7 +62,7 @@ class Admin:
             return {"text": text.decode()}
         return answered if isinstance(answered, dict) else {"items": answered}
 
-    def until_ready(self, timeout: float = 60.0) -> None:
+    def until_ready(self, timeout: float = 240.0) -> None:
         """Until it serves. Raises :class:`LabTimeout`."""
         self._until(lambda: bool(self.call("GET", "/readyz")), timeout, "the API server is ready")
 
@@ -77,7 +77,7 @@ class Admin:
     def until_served(self) -> None:
         """Until our kinds can be listed: a server that says it is ready may still load them."""
         for path in self.kinds():
-            self._until(lambda path=path: bool(self.call("GET", path)), 30, f"{path} is served")
+            self._until(lambda path=path: bool(self.call("GET", path)), 60, f"{path} is served")
 
     def kinds(self) -> tuple[str, ...]:
         """The paths of our kinds."""
