@@ -124,6 +124,16 @@ class Namespaces:
             self._command("ip", "-n", namespace, "link", "set", device, "up")
         return ends
 
+    def uplink(self, namespace: str) -> None:
+        """Give it ``eth0`` with 192.0.2.1/24 and a default route, as a node has."""
+        for words in (
+            "link add eth0 type bridge",
+            "addr add 192.0.2.1/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 192.0.2.254",
+        ):
+            self.run(namespace, f"ip {words}")
+
     def run(self, namespace: str, command: Sequence[str] | str, stdin: str = "") -> str:
         """Run a command in a namespace and return what it prints; a failure raises."""
         words = command.split() if isinstance(command, str) else command

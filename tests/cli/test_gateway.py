@@ -25,13 +25,7 @@ def stores(tmp_path: Path) -> Stores:
 @pytest.fixture
 def node(netns: str, netns_factory: Namespaces) -> str:
     """A namespace with a default route, as a node has."""
-    for words in (
-        "link add eth0 type bridge",
-        "addr add 192.0.2.1/24 dev eth0",
-        "link set eth0 up",
-        "route add default via 192.0.2.254",
-    ):
-        netns_factory.run(netns, f"ip {words}")
+    netns_factory.uplink(netns)
     return netns
 
 

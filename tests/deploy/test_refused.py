@@ -50,13 +50,7 @@ Start = Callable[[str, Object], Process]
 def start(netns_factory: Namespaces, tmp_path: Path) -> Iterator[Start]:
     """Start a pod of a DaemonSet on a node of the test's own."""
     netns = netns_factory.create("node")
-    for words in (
-        "link add eth0 type bridge",
-        "addr add 192.0.2.1/24 dev eth0",
-        "link set eth0 up",
-        "route add default via 192.0.2.254",
-    ):
-        netns_factory.run(netns, f"ip {words}")
+    netns_factory.uplink(netns)
     volumes = {"settings": tmp_path / "settings", "state": tmp_path / "state"}
     for folder in volumes.values():
         folder.mkdir(parents=True)

@@ -212,11 +212,8 @@ def plane(applied: Any) -> Iterator[Any]:
 async def node(plane: Any, netns_factory: Namespaces, tmp_path: Path) -> AsyncIterator[Node]:
     """A node with an address and a CNI, from which the API server is reached."""
     name = netns_factory.create("worker-1")
+    netns_factory.uplink(name)
     for words in (
-        "link add eth0 type bridge",
-        "addr add 192.0.2.1/24 dev eth0",
-        "link set eth0 up",
-        "route add default via 192.0.2.254",
         "link add cni0 type bridge",
         "addr add 10.1.0.1/24 dev cni0",
         "link set cni0 up",

@@ -59,13 +59,7 @@ def test_the_image_holds_all_entry_points() -> None:
 def test_upstreams_init_container_says_nothing_but_its_node(
     netns: str, netns_factory: Namespaces
 ) -> None:
-    for words in (
-        "link add eth0 type bridge",
-        "addr add 192.0.2.1/24 dev eth0",
-        "link set eth0 up",
-        "route add default via 192.0.2.254",
-    ):
-        netns_factory.run(netns, f"ip {words}")
+    netns_factory.uplink(netns)
     told = command("submariner-route-agent.sh", SUBMARINER_WAITFORNODE="true", NODE_NAME="east-1")
     assert told.returncode == 0, told.stderr
     assert "address=192.0.2.1" in told.stderr
