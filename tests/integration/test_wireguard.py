@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from submariner_wireguard.commands import wireguard
 from submariner_wireguard.options import WireGuardOptions
 
 from submariner_core.engine.control import ask
+from tests.integration.implementations import IMPLEMENTATIONS, chosen
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 START = 60.0
@@ -28,19 +28,10 @@ Under User-Mode Linux nothing is so quick that seconds would tell much.
 """
 
 
-@pytest_asyncio.fixture(
-    scope="module",
-    loop_scope="module",
-    params=["userspace", pytest.param("kernel", marks=pytest.mark.kernel)],
-)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=IMPLEMENTATIONS)
 async def shared_wireguard_lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
     """Built once for each implementation; use ``lab``."""
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces: run as root")
-    if request.param == "userspace" and shutil.which("wireguard-go") is None:
-        pytest.skip("the program 'wireguard-go' is absent: apt-get install wireguard-go")
-    options = {"wireguard": {"implementation": request.param}}
-    async with Lab(LabSpec(driver="wireguard", options=options)) as lab:
+    async with Lab(LabSpec(driver="wireguard", options=chosen(request.param))) as lab:
         secrets = keys(lab)  # a test gives one of them up for a new one
         yield lab
         secrets |= keys(lab)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -12,23 +10,16 @@ import pytest_asyncio
 from submariner_lab import Flow, Lab, LabSpec, Node, namespaces
 
 from submariner_core.engine.control import ask
+from tests.integration.implementations import IMPLEMENTATIONS, chosen
 from tests.integration.test_wireguard import START, keys_of, public_key
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 
-@pytest_asyncio.fixture(
-    scope="module",
-    loop_scope="module",
-    params=["userspace", pytest.param("kernel", marks=pytest.mark.kernel)],
-)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=IMPLEMENTATIONS)
 async def shared_alone_lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
     """Two clusters with one gateway each, for each implementation; use ``lab``."""
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces: run as root")
-    if request.param == "userspace" and shutil.which("wireguard-go") is None:
-        pytest.skip("the program 'wireguard-go' is absent: apt-get install wireguard-go")
-    options = {"wireguard": {"implementation": request.param}}
+    options = chosen(request.param)
     spec = LabSpec(nodes=2, gateways=1, driver="wireguard", options=options)
     async with Lab(spec) as lab:
         yield lab

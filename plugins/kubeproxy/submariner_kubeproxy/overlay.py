@@ -54,9 +54,8 @@ def entries(peer: OverlayPeer) -> tuple[Neighbour | None, ForwardingEntry]:
     if peer.asked:
         return None, ForwardingEntry(DEVICE, FLOOD, peer.address)
     mac = device_mac(OVERLAY_MAC, _ipv4(peer))
-    return Neighbour(DEVICE, overlay_address(peer).ip, mac), ForwardingEntry(
-        DEVICE, mac, peer.address
-    )
+    neighbour = Neighbour(DEVICE, overlay_address(peer).ip, mac)
+    return neighbour, ForwardingEntry(DEVICE, mac, peer.address)
 
 
 def distinct(node: OverlayPeer, peers: Iterable[OverlayPeer]) -> tuple[OverlayPeer, ...]:

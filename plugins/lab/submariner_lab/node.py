@@ -102,19 +102,17 @@ class Node:
 
     async def ready(self) -> bool:
         """Whether every daemon says so on its /readyz; upstream's, which have none, by running."""
-        ports = {self.gateway: http.GATEWAY_PORT, self.route_agent: http.ROUTE_AGENT_PORT}
-        if "gateway" in self._theirs:
-            del ports[self.gateway]
-        if "route-agent" in self._theirs:
-            del ports[self.route_agent]
+        asked = {
+            self.gateway: ("gateway", http.GATEWAY_PORT),
+            self.route_agent: ("route-agent", http.ROUTE_AGENT_PORT),
+        }
         try:
             for daemon in self.daemons:
-                if daemon not in ports:
+                program, port = asked[daemon]
+                if program in self._theirs:
                     if not daemon.running:
                         return False
-                    continue
-                status, _ = await http.get(self.site.netns, ports[daemon], "/readyz")
-                if status != 200:
+                elif (await http.get(self.site.netns, port, "/readyz"))[0] != 200:
                     return False
         except OSError:
             return False
